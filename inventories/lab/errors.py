@@ -1,0 +1,7 @@
+"""The one error of the rehearsal: a sentence for the person at the terminal, never a traceback."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """What happened, to which lab or host, and what to run next, in one or two sentences."""
