@@ -52,7 +52,7 @@ class LabDriver:
             self._remove(name)
             record = hosts.reserve(self.lab, name, memory_mb, disk_gb, user, fixed_ip)
             try:
-                keys, public = identity.host_keys()
+                keys, public = identity.host_keys(hosts.directory(self.lab, name))
                 own = identity.files(
                     self.lab, name, record.address, memory_mb, user, authorized_keys
                 )
@@ -104,7 +104,7 @@ class LabDriver:
         return [self._shown(r) for r in hosts.every(self.lab) if r.phase == "complete"]
 
     def reconcile(self) -> None:
-        """Clear up after hosts whose process is gone (machine rebooted, killed): they are stopped."""
+        """Clear up after hosts whose process is gone (reboot, kill): they are stopped."""
         for record in hosts.every(self.lab):
             with self._locked(record.name):
                 if not self._running(record.name):
@@ -161,8 +161,10 @@ class LabDriver:
     def _start_proxy(self, record: Record) -> None:
         address, port = self._dialled(record)
         process.spawn(
-            [sys.executable, "-m", "inventories.lab.proxy", address, str(port), record.address]
-            + ["22", str(self.lab.rtt_ms)],
+            [
+                *(sys.executable, "-m", "inventories.lab.proxy", address, str(port)),
+                *(record.address, "22", str(self.lab.rtt_ms)),
+            ],
             record=hosts.directory(self.lab, record.name) / "proxy.pid",
             log=hosts.directory(self.lab, record.name) / "proxy.log",
         )

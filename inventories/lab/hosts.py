@@ -106,7 +106,7 @@ def _address(lab: Lab, taken: set[str], fixed_ip: str | None) -> str:
 
 
 def forget(lab: Lab, name: str) -> None:
-    """Drop the directory, disk included; the record goes last so that a killed run can be resumed."""
+    """Drop the directory, disk included; the record goes last, so a killed run can resume."""
     place = directory(lab, name)
     for entry in sorted(place.iterdir()) if place.exists() else []:
         if entry.name != "host.json":

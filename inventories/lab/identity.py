@@ -16,11 +16,14 @@ from inventories.lab.tree import Files
 ALGORITHMS = ("ed25519", "ecdsa", "rsa")
 
 
-def host_keys() -> tuple[dict[str, tuple[bytes, int]], list[tuple[str, str]]]:
-    """Files of fresh host keys, and their public halves as (algorithm, base64)."""
+def host_keys(directory: Path) -> tuple[dict[str, tuple[bytes, int]], list[tuple[str, str]]]:
+    """Files of fresh host keys, and their public halves as (algorithm, base64).
+
+    They pass through a scratch directory in `directory`, the host's own (0700).
+    """
     files: dict[str, tuple[bytes, int]] = {}
     public: list[tuple[str, str]] = []
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:  # noqa: S108 (memory, not disk)
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
         for algorithm in ALGORITHMS:
             path = Path(scratch) / f"ssh_host_{algorithm}_key"
             subprocess.run(

@@ -25,8 +25,7 @@ def make(name: str, *, subnet: str | None = None, rtt_ms: int = 0, site: Path | 
             used = network.in_use() + reserved()
             wanted = network.checked(subnet, used) if subnet else network.pick(name, used)
             gateway = wanted.network_address + 1
-            bridge = f"flab{wanted.network_address.packed[2]}"
-            lab = Lab(name, str(wanted), str(gateway), bridge, rtt_ms=rtt_ms).save()
+            lab = Lab(name, str(wanted), str(gateway), free_bridge(wanted), rtt_ms=rtt_ms).save()
     for part in ("hosts", "locks", "log"):
         (lab.directory / part).mkdir(mode=0o700, exist_ok=True)
     if site is not None:
@@ -35,6 +34,14 @@ def make(name: str, *, subnet: str | None = None, rtt_ms: int = 0, site: Path | 
         lab = lab.changed(overlay=str(overlay))
     network.up(lab)
     return lab
+
+
+def free_bridge(subnet: ipaddress.IPv4Network) -> str:
+    """A bridge name no lab or link has: by the subnet's number, or the next free one."""
+    taken = {lab.bridge for lab in map(state.find, state.names()) if lab}
+    taken |= {link.name for link in Path("/sys/class/net").iterdir()}
+    number = subnet.network_address.packed[2]
+    return next(name for n in range(1000) if (name := f"flab{number + n}") not in taken)
 
 
 def reserved() -> list[ipaddress.IPv4Network]:

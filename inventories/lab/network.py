@@ -71,7 +71,7 @@ def in_use() -> list[ipaddress.IPv4Network]:
 def up(lab: Lab) -> None:
     """Make bridge, address and rules; what is there already stays as it is."""
     if not Path("/sys/class/net", lab.bridge).exists():
-        _run("ip", "link", "add", lab.bridge, "type", "bridge", "forward_delay", "0")
+        _run("ip", "link", "add", lab.bridge, "address", _mac(lab), "type", "bridge")
     _run("ip", "address", "replace", f"{lab.gateway}/24", "dev", lab.bridge)
     _run("ip", "link", "set", lab.bridge, "up")
     _run("nft", "-f", "-", text=rules(lab))
@@ -79,6 +79,11 @@ def up(lab: Lab) -> None:
     setting = Path("/proc/sys/vm/max_map_count")
     if int(setting.read_text()) < MAX_MAP_COUNT:
         setting.write_text(str(MAX_MAP_COUNT))
+
+
+def _mac(lab: Lab) -> str:
+    """A fixed address: a bridge without one takes that of a port, and changes it with the ports."""
+    return "02:83:" + ":".join(f"{int(part):02x}" for part in lab.gateway.split("."))
 
 
 def rules(lab: Lab) -> str:

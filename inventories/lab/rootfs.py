@@ -25,9 +25,9 @@ LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 KEEP = 2  # images of older contents that stay, for people who switch between branches
 # What the cloud images of Debian and Ubuntu have and a bare bootstrap lacks.
 PACKAGES = (
-    "systemd systemd-sysv dbus openssh-server sudo python3 ca-certificates iproute2 curl procps "
-    "iputils-ping less netbase"
-).split()
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "ca-certificates"),
+    *("iproute2", "curl", "procps", "iputils-ping", "less", "netbase"),
+)
 
 
 def image(say: Callable[[str], None] = lambda _: None) -> Path:
