@@ -172,7 +172,8 @@ class Role:
 
     def __post_init__(self) -> None:
         seen: dict[str, Any] = {}
-        for item in (*self.directories, *self.files, *self.links):
+        items: list[Directory | File | Link] = [*self.directories, *self.files, *self.links]
+        for item in items:
             if not item.path.startswith("/") or "/../" in item.path or "\0" in item.path:
                 raise RoleError(f"role {self.name}: {item.path!r} is not an absolute path")
             if item.path in seen:

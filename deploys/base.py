@@ -1,0 +1,5 @@
+"""Entry: what every host gets."""
+
+from deploys.converge import converge
+
+converge("base")

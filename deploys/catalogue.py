@@ -1,0 +1,40 @@
+"""Which roles a host has, and the roles as data: the one place that joins settings, inventory,
+machine and credentials. Reads keys and certificates from the operator's machine, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploys.model import Machine, Role
+from deploys.run import Run
+from inventories.loader import Host
+
+
+def assumed_machine(host: Host) -> Machine:
+    """What a host probably is, before it was looked at: only decides what to look for."""
+    debian = host.user == "admin"
+    return Machine(
+        memory_mb=host.memory_mb,
+        cpus=2,
+        arch="amd64",
+        os_id="debian" if debian else "ubuntu",
+        os_version="13" if debian else "24.04",
+        os_codename="trixie" if debian else "noble",
+        container=debian,
+        addresses=(host.private_address,),
+    )
+
+
+def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Role]:
+    """The roles of one host under one entry: `base`, a role's own, or `site` for all of them.
+
+    Every entry includes the base role: no service of ours runs on a host without its firewall.
+    """
+    from deploys.roles.base import base_role
+    from deploys.roles.opensearch import opensearch_role
+
+    hosts = list(run.inventory.hosts.values())
+    roles = [base_role(run.site.base, host, hosts, machine)]
+    if host.role == "opensearch" and entry in ("opensearch", "site"):
+        roles.append(opensearch_role(run.site.opensearch, host, hosts, machine, None))
+    return roles

@@ -1,0 +1,106 @@
+"""One host from what it is to what its roles say: observe once, plan, show, carry out.
+
+Runs inside pyinfra, once per host. Preparing makes exactly one round trip and changes nothing;
+the operations below are the same for every host and in the same order, so that pyinfra's own
+output stays the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from pyinfra.context import host
+
+from deploys import locking, requests
+from deploys.artefacts import ArtefactError
+from deploys.catalogue import assumed_machine, roles_for
+from deploys.facts.observed import Observed
+from deploys.model import Role, RoleError
+from deploys.observation import Observation, covers, query
+from deploys.ops import steps
+from deploys.plan import Plan, changes
+from deploys.preflight import problems
+from deploys.report import report
+from deploys.run import Run, StoppedBeforeChangeError, current
+
+
+def _look(asked: dict[str, Any]) -> Observation:
+    raw = host.get_fact(Observed, _stdin=requests.script(asked))
+    if not raw:
+        raise StoppedBeforeChangeError(
+            f"{host.name} did not answer the observation; is python3 installed, and may "
+            f"{host.data.get('ssh_user')} use sudo without a password?"
+        )
+    return Observation.from_json(raw)
+
+
+def _roles(entry: str, run: Run, machine: Any) -> Sequence[Role]:
+    me = run.inventory.hosts[host.name]
+    try:
+        return roles_for(entry, run, me, machine)
+    except (RoleError, ArtefactError, ValueError) as problem:
+        raise StoppedBeforeChangeError(f"{host.name}: {problem}") from None
+
+
+def observe(entry: str, run: Run) -> tuple[Sequence[Role], Observation]:
+    """Roles and observation that fit each other; a second look only when the machine is not what
+    the inventory said."""
+    asked = query(_roles(entry, run, assumed_machine(run.inventory.hosts[host.name])))
+    seen = _look(asked)
+    roles = _roles(entry, run, seen.machine)
+    if not covers(asked, query(roles), seen):
+        seen = _look(query(roles))
+    return roles, seen
+
+
+def make_plan(entry: str, run: Run) -> tuple[Sequence[Role], Plan]:
+    """The plan of this host, shown to the person; refuses what must not begin."""
+    roles, seen = observe(entry, run)
+    try:
+        plan = changes(roles, seen, key=run.record_key, commit=run.commit, keep=run.keep)
+    except RoleError as problem:
+        raise StoppedBeforeChangeError(f"{host.name}: {problem}") from None
+    show_diff = bool(host.state.config.DIFF)
+    at = str((seen.applied or {}).get("at", ""))
+    click.echo(report(host.name, plan, diff=show_diff, at=at), err=True)
+    if seen.holder.strip():
+        click.echo(f"[{host.name}] being changed right now by {seen.holder.strip()}", err=True)
+    found = problems(roles, seen, run.started)
+    if found:
+        text = "; ".join(found)
+        if not run.dry:
+            raise StoppedBeforeChangeError(f"{host.name}: {text}. Nothing was changed")
+        click.echo(f"[{host.name}] would stop before the first change: {text}", err=True)
+    return roles, plan
+
+
+def converge(entry: str) -> None:
+    """Plan this host under `entry` and queue the operations that carry the plan out."""
+    run = current()
+    if host.name not in run.inventory.hosts:
+        raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
+    roles, plan = make_plan(entry, run)
+    needed = not plan.empty
+    if needed:
+        locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
+    opening = requests.begin(plan, run.who, run.at) if needed else None
+    table = "inet host" if any(u.firewall for r in roles for u in r.units) else ""
+    closing = requests.finish(plan, run.who, run.at, run.commit, table) if needed else None
+    step = plan.step
+    steps.take_locks(needed=needed, name="Lock the hosts that change")
+    steps.request(label="record", wanted=opening, name="Open the record")
+    steps.carry_out(label="packages", changes=step("packages"), name="Install packages")
+    steps.carry_out(label="accounts", changes=step("accounts"), name="Make users and groups")
+    steps.carry_out(label="directories", changes=step("directories"), name="Make directories")
+    steps.artefacts(changes=step("artefacts"), name="Upload and unpack artefacts")
+    steps.carry_out(label="files", changes=step("files"), name="Write files")
+    steps.carry_out(label="links", changes=step("links"), name="Switch links")
+    steps.carry_out(label="sysctls", changes=step("sysctls"), name="Set kernel parameters")
+    steps.firewall(changes=step("firewall"), name="Load the firewall")
+    steps.carry_out(label="units", changes=step("units"), name="Start and restart units")
+    for name in sorted(run.inventory.hosts):  # one host after the other, in order
+        mine = step("rolling") if name == host.name else []
+        steps.carry_out(label="rolling", changes=mine, name=f"Restart cluster units of {name}")
+    steps.request(label="record", wanted=closing, name="Close the record")

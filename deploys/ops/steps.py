@@ -1,0 +1,88 @@
+"""Operations that carry a plan's steps out: no decisions here, only the slice they are given.
+
+Each takes the changes of its step, computed once by `deploys/plan.py`, and the script that
+makes them by stdin. No changes: one "No changes" line and no command at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host
+
+from deploys.agent.look import STAGING
+from deploys.change import Change
+from deploys.facts.observed import AGENT
+from deploys.requests import script, step
+from deploys.ssh_check import confirm_over_new_connection
+
+Commands = Generator[PyinfraCommand, None, None]
+
+
+@operation()
+def carry_out(label: str, changes: Sequence[Change]) -> Commands:
+    """One step of the plan by one command on the host.
+
+    + label: name of the step, as in `deploys/change.py`
+    + changes: the plan's changes of that step
+    """
+    if not changes:
+        host.noop(f"{label}: as wanted")
+        return
+    yield StringCommand(AGENT, _stdin=script(step(label, changes)))
+
+
+@operation()
+def artefacts(changes: Sequence[Change]) -> Commands:
+    """Upload what the host does not have yet, then check and unpack it there.
+
+    + changes: the plan's changes of the step `artefacts`
+    """
+    for change in changes:
+        if not change.payload["staged"]:
+            target = STAGING % change.payload["sha256"]
+            # As the login user, into a folder every user may write: the host checks the sha256.
+            yield FileUploadCommand(change.payload["source"], target, _sudo=False)
+    yield from carry_out._inner("artefacts", changes)
+
+
+@operation()
+def firewall(changes: Sequence[Change]) -> Commands:
+    """Load rules, then prove that a new SSH connection still gets in; else the old ones return.
+
+    + changes: the plan's changes of the step `firewall`
+    """
+    if not changes:
+        host.noop("firewall: as wanted")
+        return
+    yield StringCommand(AGENT, _stdin=script(step("firewall", changes)))
+    yield FunctionCommand(confirm_over_new_connection, (script({"do": "confirm"}),), {})
+
+
+@operation()
+def request(label: str, wanted: dict[str, object] | None) -> Commands:
+    """A request that belongs to the run as a whole: opening it, writing its record.
+
+    + label: what it is, for the no-change line
+    + wanted: the request, None when there is nothing to do
+    """
+    if wanted is None:
+        host.noop(f"{label}: as wanted")
+        return
+    yield StringCommand(AGENT, _stdin=script(wanted))
+
+
+@operation()
+def take_locks(needed: bool) -> Commands:
+    """Lock every host that will change, or stop before the first change and name the holder.
+
+    + needed: whether this host has changes
+    """
+    from deploys.locking import lock_all
+
+    if not needed:
+        host.noop("lock: not needed")
+        return
+    yield FunctionCommand(lock_all, (), {})

@@ -1,0 +1,110 @@
+"""What one pyinfra run knows before it looks at a host: its world, its flags, who runs it.
+
+`begin` is called once by `inventory.py`, in pyinfra's main context; deploys read `current()`. It
+fails closed: no inventory, a limit that matches nothing, or a flag that hides failures is one
+sentence and exit 1, where pyinfra itself would go on or exit 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from typing import Any
+
+import click
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.context import state
+
+from deploys import secrets, stamp
+from inventories.errors import ProvisionError
+from inventories.loader import Inventory, load_hosts
+from inventories.spec import SiteSpec, load_site
+from inventories.ssh import ssh_data
+from inventories.worlds import World, world
+
+
+class StoppedBeforeChangeError(PyinfraError):
+    """An expected refusal: nothing was changed anywhere."""
+
+
+@dataclass(frozen=True)
+class Run:
+    world: World
+    inventory: Inventory
+    site: SiteSpec
+    dry: bool  # nothing will be executed: --dry, or --json without -y
+    keep: frozenset[str]  # paths to leave as they are on the hosts
+    who: str
+    at: str  # start, UTC
+    started: float  # seconds since the epoch
+    commit: str
+    record_key: bytes  # keys the digests of secrets in the hosts' records
+
+
+_runs: list[Run] = []
+
+
+def current() -> Run:
+    """The run of this process; refuses when `inventory.py` was not what pyinfra loaded."""
+    if not _runs:
+        raise StoppedBeforeChangeError(
+            "inventory.py was not loaded: run `pyinfra inventory.py deploys/<role>.py` from the "
+            "project's root"
+        )
+    return _runs[0]
+
+
+def _flags() -> Mapping[str, Any]:
+    context = click.get_current_context(silent=True)
+    return context.params if context else {}
+
+
+def _refuse_flags(flags: Mapping[str, Any], inventory: Inventory) -> None:
+    for flag, why in (
+        ("no_wait", "--no-wait hides failing hosts"),
+        ("serial", "--serial runs hosts in random order and past failures"),
+    ):
+        if flags.get(flag):
+            raise StoppedBeforeChangeError(f"{why}; leave it out and run again")
+    known = {*inventory.hosts, *inventory.groups(), "all"}
+    for limit in (x for given in flags.get("limit") or () for x in given.split(",")):
+        if not any(fnmatch(name, limit) for name in known):
+            raise StoppedBeforeChangeError(
+                f"--limit {limit} matches no host; there are {', '.join(sorted(inventory.hosts))}"
+            )
+
+
+def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Load the world that DEPLOY_ENV names; returns pyinfra's groups."""
+    flags = _flags()
+    try:
+        where = world()
+        inventory = load_hosts(where.env)
+        site = load_site(where)
+    except ProvisionError as problem:
+        raise StoppedBeforeChangeError(str(problem)) from None
+    _refuse_flags(flags, inventory)
+    keep = [x.split("=", 1)[1] for x in flags.get("data") or () if x.startswith("keep=")]
+    # Any failure stops the run, also with a prompt: half a site is not what was asked for.
+    state.should_raise_failed_hosts = lambda _: True
+    _runs[:] = [
+        Run(
+            world=where,
+            inventory=inventory,
+            site=site,
+            dry=bool(flags.get("dry") or (flags.get("json_output") and not flags.get("yes"))),
+            keep=frozenset(path for given in keep for path in given.split(",")),
+            who=stamp.who(),
+            at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            started=time.time(),
+            commit=stamp.commit(),
+            record_key=secrets.record_key(where.secrets).reveal(),
+        )
+    ]
+    return {
+        group: [(h.name, {**ssh_data(h, inventory.paths), "_sudo": True}) for h in hosts]
+        for group, hosts in inventory.groups().items()
+    }
