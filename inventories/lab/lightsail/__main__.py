@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from inventories.lab.errors import LabError
 from inventories.lab.lightsail import Delays, Driver, NullDriver, StandIn
 from inventories.lab.lightsail.account import StateError
 
@@ -93,15 +94,16 @@ def main(argv: list[str] | None = None) -> int:
         "delays": Delays() if args.quick else Delays.lab(),
     }
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if args.driver == "null":  # a lab's own directory is there, or the lab is not
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         stand_in, url = serve(settings, make_driver(args.driver, args.lab), ports)
-    except (StateError, OSError) as e:
+    except (StateError, LabError, OSError) as e:
         log.error("the stand-in of lab %s does not start: %s", args.lab, e)
         return 1
     write_url(url_file, url)
     log.info("lab %s: Lightsail stand-in on %s", args.lab, url)
     ending.wait()
-    stand_in.stop()
+    stand_in.stop(wait_s=3)  # what is not done by then is taken up by the next start
     log.info("lab %s: saved, gone", args.lab)
     return 0
 

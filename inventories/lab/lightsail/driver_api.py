@@ -129,17 +129,17 @@ class NullDriver:
 
     def start(self, name: str) -> NullHost:
         with self._lock:
-            host = self.hosts[name]
+            host = self._known(name)
             address = host.address if host.fixed else self._next_address()
             return self._put(replace(host, state="running", address=address))
 
     def stop(self, name: str) -> NullHost:
         with self._lock:
-            return self._put(replace(self.hosts[name], state="stopped"))
+            return self._put(replace(self._known(name), state="stopped"))
 
     def reboot(self, name: str) -> NullHost:
         with self._lock:
-            return self.hosts[name]
+            return self._known(name)
 
     def delete(self, name: str) -> None:
         with self._lock:
@@ -155,7 +155,7 @@ class NullDriver:
     def set_address(self, name: str, address: str | None) -> NullHost:
         """Give the host this address for good, or with None a new passing one."""
         with self._lock:
-            host = self.hosts[name]
+            host = self._known(name)
             new = address or self._next_address()
             return self._put(replace(host, address=new, fixed=address is not None))
 
@@ -163,6 +163,11 @@ class NullDriver:
         with self._lock:
             for name in [*self._listeners]:
                 self._close(name)
+
+    def _known(self, name: str) -> NullHost:
+        if name not in self.hosts:
+            raise ValueError(f"there is no host {name}")
+        return self.hosts[name]
 
     def _next_address(self) -> str:
         high, low = divmod(next(self._count), 250)

@@ -127,7 +127,8 @@ def _create(service: Service, instance: Instance) -> None:
         )
     elif host.state != "running":
         service.driver.start(instance.name)
-    instance.private_ip = host.address
+    # A delayed lab is dialled at a proxy; the host's own address is another one then.
+    instance.private_ip = getattr(host, "private_address", host.address)
 
 
 def _start(service: Service, instance: Instance) -> None:

@@ -9,6 +9,7 @@ such a reply becomes an error and is kept in `StandIn.bugs`.
 from __future__ import annotations
 
 import copy
+import ipaddress
 import json
 import logging
 import threading
@@ -16,10 +17,11 @@ import uuid
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from inventories.lab.lightsail import access, instances, jobs, keys, lists, network, protocol, tags
-from inventories.lab.lightsail.account import load
+from inventories.lab.lightsail.account import Account, load
 from inventories.lab.lightsail.control import control
 from inventories.lab.lightsail.driver_api import Driver
 from inventories.lab.lightsail.errors import (
@@ -64,7 +66,8 @@ class StandIn:
 
     `calls` holds every authenticated call as (operation, params), user data left out; `bugs`
     what this stand-in itself did wrong, which is nothing unless a test says so. Raises StateError
-    for a state file that cannot be used, OSError when the port is taken.
+    for a state file that cannot be used, OSError when the port is taken, ValueError for a `host`
+    that is not a loopback address: whoever reaches this server can make hosts.
     """
 
     def __init__(
@@ -79,10 +82,12 @@ class StandIn:
         delays: Delays | None = None,
         faults: Iterable[Fault] = (),
     ) -> None:
-        account = load(state_file, region) if state_file else None
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the stand-in listens on loopback only, not on {host}")
+        account = load(state_file, region) if state_file else Account(region)
         self.faults = FaultBook(faults)
         self.service = Service(
-            account or load(Path("/nonexistent"), region),
+            account,
             driver,
             delays or Delays(),
             self.faults,
@@ -118,8 +123,9 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
         self._server = None
-        for worker in self.service.workers:
-            worker.join(wait_s)
+        end = monotonic() + wait_s
+        for worker in [*self.service.workers]:
+            worker.join(max(0.0, end - monotonic()))
         with self.service.lock:
             self.service.save()
 
@@ -136,7 +142,8 @@ class StandIn:
             raise unknown_operation(target)
         try:
             params = json.loads(body or b"{}")
-        except ValueError as e:
+            json.dumps(params, ensure_ascii=False, allow_nan=False).encode()  # no lone surrogates
+        except (ValueError, RecursionError) as e:
             raise ApiError("SerializationException", f"The body is not JSON: {e}") from e
         handler = HANDLERS.get(operation)
         if handler is None:
