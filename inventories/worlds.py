@@ -44,20 +44,37 @@ class World:
     generated: Path
     secrets: Path
     overrides: dict[str, Any] = field(default_factory=dict)  # below the overlay, over site.toml
-    lab_dir: Path | None = None
+    lab: dict[str, Any] = field(default_factory=dict)  # lab.json; empty in production
 
     def dial(self, name: str, address: str) -> tuple[str, int]:
-        """Where SSH to a host is dialled: `address` and port 22, unless a lab says otherwise.
+        """Where SSH to a host is dialled: its public address and port 22 as the API implies.
 
-        The API knows no port; a lab that delays the network listens on another one.
+        A slow lab (`--rtt`) is reached through its delaying proxy instead.
         """
-        if self.lab_dir is None:
-            return address, 22
+        own = self._own_address(name)
+        if self.lab.get("rtt_ms") and own:
+            from inventories.lab.driver import PROXY_PORT_BASE  # not needed outside a slow lab
+
+            return str(self.lab["gateway"]), PROXY_PORT_BASE + int(own.rpartition(".")[2])
+        return address, int(self.lab.get("ssh_port") or 22)
+
+    def private_address(self, name: str, address: str) -> str:
+        """The address other hosts use: what the API says, or a lab host's own."""
+        return self._own_address(name) or address
+
+    def _own_address(self, name: str) -> str:
+        """A lab host's address by the lab's record; empty when there is none."""
+        if not self.lab:
+            return ""
         try:
-            state = json.loads((self.lab_dir / "hosts" / f"{name}.json").read_text())
-        except (OSError, ValueError):
-            return address, 22
-        return str(state.get("address") or address), int(state.get("port") or 22)
+            record = json.loads((self._lab_dir / "hosts" / name / "host.json").read_text())
+            return str(record["address"])
+        except (OSError, ValueError, KeyError):
+            return ""
+
+    @property
+    def _lab_dir(self) -> Path:
+        return labs_root() / self.env
 
 
 def current_env() -> str:
@@ -78,8 +95,7 @@ def world(env: str | None = None) -> World:
     site = inventories / "site.toml"
     if env == PRODUCTION:
         return World(env, False, [site], None, {}, generated, secrets)
-    lab_dir = labs_root() / env
-    lab = _lab_state(env, lab_dir / "lab.json")
+    lab = _lab_state(env, labs_root() / env / "lab.json")
     return World(
         env=env,
         is_lab=True,
@@ -90,11 +106,11 @@ def world(env: str | None = None) -> World:
         secrets=secrets,
         # The machine itself is the operator of a lab; its address differs from lab to lab.
         overrides={"site": {"operator_networks": [f"{lab['gateway']}/32"]}},
-        lab_dir=lab_dir,
+        lab=lab,
     )
 
 
-def _lab_state(env: str, path: Path) -> dict[str, str]:
+def _lab_state(env: str, path: Path) -> dict[str, Any]:
     up = f"rehearse up --name {env}"
     try:
         lab = json.loads(path.read_text())
