@@ -74,14 +74,14 @@ def heap_plan(
     heap_mb: int | None = None,
     allow_undersized: bool = False,
     clustered: bool = False,
-    zram: bool | None = None,
+    zram: bool = False,
     swap_mb: int | None = None,
 ) -> HeapPlan:
     """The plan for a machine with `memory_mb` of memory; HeapError when nothing honest fits.
 
-    `heap_mb`, `zram` and `swap_mb` override the rule. A clustered node gets G1 even on a small
-    machine: OpenSearch refuses the Serial collector once its transport leaves loopback
-    (BootstrapChecks.UseSerialGCCheck).
+    `heap_mb` and `swap_mb` override the rule, `zram` adds it where the rule does not ask. A
+    clustered node gets G1 even on a small machine: OpenSearch refuses the Serial collector once
+    its transport leaves loopback (BootstrapChecks.UseSerialGCCheck).
     """
     small = memory_mb < SMALL_BELOW_MB
     heap = rule_mb(memory_mb)
@@ -114,7 +114,7 @@ def heap_plan(
         c1_only=small,
         collector="g1" if clustered or not small else "serial",
         undersized=undersized,
-        zram=(small if zram is None else zram) or undersized,
+        zram=bool(zram) or undersized,
         swap_mb=(1024 if undersized else 0) if swap_mb is None else swap_mb,
         warning=_warning(heap, undersized),
     )

@@ -72,8 +72,8 @@ class OpenSearchSettings(_Settings):
     allow_undersized: bool = Field(
         default=False, description="start on a machine that the heap rule refuses"
     )
-    zram: bool | None = Field(
-        default=None, description="compressed swap in memory; unset: below 1536 MiB of memory"
+    zram: bool = Field(
+        default=False, description="compressed swap in memory; an undersized node always has it"
     )
     swap_mb: int | None = Field(
         default=None,
