@@ -72,12 +72,14 @@ class LabDriver:
             record = self._record(name)
             if not self._running(name):
                 self._boot(record)
+            record = hosts.powered(self.lab, record, on=True)
         return self._shown(record)
 
     def stop(self, name: str) -> LabHost:
         """Power the host off in order, and pull the plug when it does not obey in time."""
         with self._locked(name):
             record = self._record(name)
+            record = hosts.powered(self.lab, record, on=False)
             self._halt(name, POWER_OFF_LIMIT_S)
         return self._shown(record)
 
@@ -103,12 +105,22 @@ class LabDriver:
         """All complete hosts by name."""
         return [self._shown(r) for r in hosts.every(self.lab) if r.phase == "complete"]
 
+    def private_address(self, name: str) -> str:
+        """The host's own address in the lab, also where SSH goes through a proxy."""
+        return self._record(name).address
+
     def reconcile(self) -> None:
         """Clear up after hosts whose process is gone (reboot, kill): they are stopped."""
         for record in hosts.every(self.lab):
             with self._locked(record.name):
                 if not self._running(record.name):
                     self._halt(record.name, 0)
+
+    def power_on(self) -> None:
+        """Start the hosts that were on when the machine went down or their process was killed."""
+        for record in hosts.every(self.lab):
+            if record.phase == "complete" and record.on:
+                self.start(record.name)
 
     def _locked(self, name: str) -> AbstractContextManager[None]:
         state.checked_host(name)

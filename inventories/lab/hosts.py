@@ -41,6 +41,7 @@ class Record:
     user: str
     phase: Literal["creating", "complete"]
     host_keys: list[tuple[str, str]]
+    on: bool = True  # the power switch: whether it should run after a restart of the machine
 
     @property
     def number(self) -> int:
@@ -69,6 +70,14 @@ def complete(lab: Lab, record: Record, host_keys: list[tuple[str, str]]) -> Reco
     done = replace(record, phase="complete", host_keys=host_keys)
     write(lab, done)
     return done
+
+
+def powered(lab: Lab, record: Record, *, on: bool) -> Record:
+    if record.on == on:
+        return record
+    switched = replace(record, on=on)
+    write(lab, switched)
+    return switched
 
 
 def every(lab: Lab) -> list[Record]:

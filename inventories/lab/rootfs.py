@@ -7,6 +7,7 @@ Never holds anything of an environment: no user, no host keys, no address.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -81,7 +82,7 @@ def _digest(lines: list[str], overlay: dict[str, tuple[bytes, int]]) -> str:
 
 
 def _build(target: Path, lines: list[str], overlay: bytes) -> None:
-    remove_unfinished()
+    _remove_unfinished()
     work = CACHE / f".build-{os.getpid()}"
     work.mkdir(mode=0o755)
     try:
@@ -110,7 +111,13 @@ def _build(target: Path, lines: list[str], overlay: bytes) -> None:
         old.unlink()
 
 
-def remove_unfinished() -> None:
-    """Remove what killed builds left beside the cache. Call it with the cache's lock held."""
+def remove_killed_builds() -> None:
+    """Remove what killed builds left; while somebody builds, there is nothing to remove."""
+    if CACHE.exists():
+        with contextlib.suppress(LabError), locked(CACHE, what="the image"):
+            _remove_unfinished()
+
+
+def _remove_unfinished() -> None:
     for work in CACHE.glob(".build-*"):
         shutil.rmtree(work, ignore_errors=True)

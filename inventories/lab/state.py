@@ -23,7 +23,7 @@ from typing import Any
 from inventories.lab.errors import LabError
 
 ROOT = Path("/var/lib/fountainai-lab")
-NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
 
 
@@ -40,6 +40,7 @@ class Lab:
     rtt_ms: int = 0
     pids: dict[str, int] = field(default_factory=dict)
     ready: bool = False
+    project: str = ""  # the checkout whose derived files and keys belong to this lab
 
     @property
     def directory(self) -> Path:
@@ -61,10 +62,11 @@ class Lab:
 
 def checked_name(name: str) -> str:
     """Return the name, or say what a lab may be called (it becomes part of paths and tables)."""
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or name == "production":
         raise LabError(
-            f"'{name}' cannot be a lab's name: use at most 24 lower-case letters, digits and "
-            "hyphens, starting with a letter and not ending with a hyphen, for example 'lab-2'."
+            f"'{name}' cannot be a lab's name: use 2 to 24 lower-case letters, digits and "
+            "hyphens, a letter first and no hyphen last, not "
+            "'production', for example 'lab-2'."
         )
     return name
 
