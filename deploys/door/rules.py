@@ -16,8 +16,8 @@ Verdict = Literal["pass", "bare", "refuse"]  # bare: pass, but drop the body
 
 INDEX = "story-[a-z0-9_.-]{1,100}"
 #: One path segment of a document id; an escaped character stays inside its segment, because the
-#: node splits the raw path before it decodes.
-_DOC_ID = "(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})(?:[A-Za-z0-9_.:@~+-]|%[0-9A-Fa-f]{2}){0,1500}"
+#: node splits the raw path before it decodes. The node itself bounds an id to 512 bytes.
+_DOC_ID = "(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})(?:[A-Za-z0-9_.:@~+-]|%[0-9A-Fa-f]{2})*"
 #: `;` is missing on purpose: the node takes it for a separator of arguments.
 _VALUE = "[A-Za-z0-9_.,:~%+*/-]*"
 _NAME = "[a-z0-9][a-z0-9_-]{0,60}"  # a snapshot repository
