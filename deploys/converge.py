@@ -7,7 +7,7 @@ output stays the report.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -17,13 +17,14 @@ from deploys import locking, requests
 from deploys.artefacts import ArtefactError
 from deploys.catalogue import assumed_machine, roles_for
 from deploys.facts.observed import Observed
-from deploys.model import Role, RoleError
+from deploys.model import Machine, Role, RoleError
 from deploys.observation import Observation, covers, query
 from deploys.ops import steps
 from deploys.plan import Plan, changes
 from deploys.preflight import problems
 from deploys.report import report
 from deploys.run import Run, StoppedBeforeChangeError, current
+from inventories.loader import Host
 
 
 def _look(asked: dict[str, Any]) -> Observation:
@@ -36,28 +37,35 @@ def _look(asked: dict[str, Any]) -> Observation:
     return Observation.from_json(raw)
 
 
-def _roles(entry: str, run: Run, machine: Any) -> Sequence[Role]:
+Catalogue = Callable[[str, Run, Host, Machine], Sequence[Role]]
+
+
+def _roles(entry: str, run: Run, machine: Machine, catalogue: Catalogue) -> Sequence[Role]:
     me = run.inventory.hosts[host.name]
     try:
-        return roles_for(entry, run, me, machine)
+        return catalogue(entry, run, me, machine)
     except (RoleError, ArtefactError, ValueError) as problem:
         raise StoppedBeforeChangeError(f"{host.name}: {problem}") from None
 
 
-def observe(entry: str, run: Run) -> tuple[Sequence[Role], Observation]:
+def observe(
+    entry: str, run: Run, catalogue: Catalogue
+) -> tuple[Sequence[Role], Observation]:
     """Roles and observation that fit each other; a second look only when the machine is not what
     the inventory said."""
-    asked = query(_roles(entry, run, assumed_machine(run.inventory.hosts[host.name])))
+    asked = query(_roles(entry, run, assumed_machine(run.inventory.hosts[host.name]), catalogue))
     seen = _look(asked)
-    roles = _roles(entry, run, seen.machine)
+    roles = _roles(entry, run, seen.machine, catalogue)
     if not covers(asked, query(roles), seen):
         seen = _look(query(roles))
     return roles, seen
 
 
-def make_plan(entry: str, run: Run) -> tuple[Sequence[Role], Plan]:
+def make_plan(
+    entry: str, run: Run, catalogue: Catalogue
+) -> tuple[Sequence[Role], Plan]:
     """The plan of this host, shown to the person; refuses what must not begin."""
-    roles, seen = observe(entry, run)
+    roles, seen = observe(entry, run, catalogue)
     try:
         plan = changes(roles, seen, key=run.record_key, commit=run.commit, keep=run.keep)
     except RoleError as problem:
@@ -76,12 +84,14 @@ def make_plan(entry: str, run: Run) -> tuple[Sequence[Role], Plan]:
     return roles, plan
 
 
-def converge(entry: str) -> None:
-    """Plan this host under `entry` and queue the operations that carry the plan out."""
+def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
+    """Plan this host under `entry` and queue the operations that carry the plan out.
+
+    `catalogue` says which roles a host has; an entry of your own may bring its own."""
     run = current()
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
-    roles, plan = make_plan(entry, run)
+    roles, plan = make_plan(entry, run, catalogue)
     needed = not plan.empty
     if needed:
         locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
@@ -100,7 +110,8 @@ def converge(entry: str) -> None:
     steps.carry_out(label="sysctls", changes=step("sysctls"), name="Set kernel parameters")
     steps.firewall(changes=step("firewall"), name="Load the firewall")
     steps.carry_out(label="units", changes=step("units"), name="Start and restart units")
-    for name in sorted(run.inventory.hosts):  # one host after the other, in order
+    for name in sorted(h.name for h in run.inventory.by_role("opensearch")):
+        # One node of the cluster at a time, in order; each is a barrier for all hosts.
         mine = step("rolling") if name == host.name else []
         steps.carry_out(label="rolling", changes=mine, name=f"Restart cluster units of {name}")
     steps.request(label="record", wanted=closing, name="Close the record")

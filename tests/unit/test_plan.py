@@ -108,9 +108,9 @@ ROLES = st.builds(
         NAMES.map(lambda n: Directory(f"/srv/d-{n}")), max_size=3, unique=True
     ).map(tuple),
     files=st.lists(FILES, max_size=4, unique_by=lambda f: f.path).map(tuple),
-    links=st.lists(
-        NAMES.map(lambda n: Link(f"/opt/l-{n}", "/opt/x")), max_size=2, unique=True
-    ).map(tuple),
+    links=st.lists(NAMES.map(lambda n: Link(f"/opt/l-{n}", "/opt/x")), max_size=2, unique=True).map(
+        tuple
+    ),
     sysctls=st.lists(NAMES.map(lambda n: Sysctl(f"vm.{n}", 7)), max_size=2, unique=True).map(tuple),
     units=st.lists(NAMES.map(lambda n: Unit(f"{n}.service")), max_size=2, unique=True).map(tuple),
 )
