@@ -50,7 +50,7 @@ def resume(service: Service) -> None:
                 continue
             operation = service.account.operations[instance.job_operation or ""]
             log.info("%s: going on with %s", instance.name, instance.job)
-            instance.resumed = True
+            instance.resumed, instance.stuck = True, False  # the fault died with its process
             launch(service, instance, instance.job, operation)
 
 

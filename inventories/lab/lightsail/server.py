@@ -111,7 +111,7 @@ class StandIn:
         self._server = _Server(self._address, self)
         jobs.resume(self.service)
         threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
         return self.url
 

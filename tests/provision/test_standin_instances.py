@@ -1,0 +1,323 @@
+"""The life of an instance: states, late addresses, late host keys, power, deletion, names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+
+import pytest
+from standin_support import Cloud, refused, rsa_key, running_cloud, until
+
+from inventories.lab.lightsail import PLANTED_SECRETS, Delays, NullDriver
+from inventories.lab.lightsail.driver_api import NullHost
+from inventories.lab.lightsail.instances import USER_DATA_LIMIT
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as running:
+        yield running
+
+
+def test_an_instance_comes_up_step_by_step() -> None:
+    with running_cloud(delays=Delays(pending_s=0.1, address_polls=2)) as cloud:
+        (operation,) = cloud.create("web-1")
+        assert (operation["status"], operation["isTerminal"]) == ("NotStarted", False)
+        fresh = cloud.instance("web-1")
+        assert fresh["state"] == {"code": 0, "name": "pending"}
+        assert "publicIpAddress" not in fresh
+        assert "privateIpAddress" not in fresh
+        until(lambda: cloud.client.get_operation(operationId=operation["id"])["operation"]
+              ["status"] == "Started")  # fmt: skip
+        assert cloud.ended(operation)["status"] == "Succeeded"
+        readings = [cloud.instance("web-1") for _ in range(3)]
+        assert [r["state"]["code"] for r in readings] == [16, 16, 16]
+        # running, and still without an address: the trap of the real service
+        assert ["publicIpAddress" in r for r in readings] == [False, False, True]
+        assert readings[-1]["publicIpAddress"] == cloud.null.hosts["web-1"].address
+
+
+def test_what_an_instance_shows(cloud: Cloud) -> None:
+    tags = [{"key": "project", "value": "x"}, {"key": "bare"}]
+    cloud.running("web-1", bundleId="small_3_0", tags=tags)
+    cloud.address("web-1")
+    shown = cloud.instance("web-1")
+    assert shown["tags"] == tags
+    assert shown["username"] == "ubuntu"
+    assert shown["arn"].startswith("arn:aws:lightsail:eu-central-1:111122223333:Instance/")
+    assert shown["hardware"]["ramSizeInGb"] == 2.0
+    assert shown["isStaticIp"] is False
+    assert shown["sshKeyName"] == "LightsailDefaultKeyPair"
+    assert len(shown["ipv6Addresses"]) == 1
+    assert (cloud.null.hosts["web-1"].memory_mb, cloud.null.hosts["web-1"].disk_gb) == (2048, 60)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "memory"), [("nano_3_0", 512), ("micro_3_0", 1024), ("medium_3_0", 4096)]
+)
+def test_the_bundle_decides_the_memory_of_the_host(cloud: Cloud, bundle: str, memory: int) -> None:
+    cloud.running("web-1", bundleId=bundle)
+    assert cloud.null.hosts["web-1"].memory_mb == memory
+
+
+def test_public_keys_reach_the_host_and_user_data_is_not_kept(cloud: Cloud) -> None:
+    line, other = rsa_key(), rsa_key().rsplit(" ", 1)[0]
+    cloud.client.import_key_pair(keyPairName="site-key", publicKeyBase64=line)
+    script = f"#!/bin/sh\necho '{other}' >> k\nexport TOKEN=sesame\n"
+    cloud.running("web-1", keyPairName="site-key", userData=script, blueprintId="debian_13")
+    host = cloud.null.hosts["web-1"]
+    assert host.authorized_keys == (line, other)
+    assert host.user == "admin"
+    assert cloud.instance("web-1")["sshKeyName"] == "site-key"
+    assert "sesame" not in repr(cloud.stand_in.calls)
+    assert "sesame" not in repr(cloud.stand_in.service.account)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"availabilityZone": "us-east-1a"}, "availability zone"),
+        ({"blueprintId": "ubuntu_99_04"}, "ubuntu_99_04"),
+        ({"blueprintId": "ubuntu_20_04"}, "not available"),
+        ({"blueprintId": "windows_server_2022"}, "does not run on"),
+        ({"bundleId": "nano_2_0"}, "not available"),
+        ({"bundleId": "nano_9_9"}, "nano_9_9"),
+        ({"bundleId": "nano_win_3_0"}, "does not run on"),
+        ({"bundleId": "nano_ipv6_3_0"}, "ipAddressType"),
+        ({"ipAddressType": "ipv6"}, "ipAddressType"),
+        ({"instanceNames": []}, "at least one name"),
+        ({"instanceNames": ["a-1", "a-1"]}, "each once"),
+        ({"instanceNames": ["a-1", "-rf"]}, "-rf is not a valid resource name"),
+        ({"instanceNames": ["a-1", "a b"]}, "a b is not a valid resource name"),
+        ({"userData": "#" * (USER_DATA_LIMIT + 1)}, "User data"),
+        ({"tags": [{"key": "aws:x", "value": "y"}]}, "aws:"),
+        ({"tags": [{"key": "x"}, {"key": "x"}]}, "twice"),
+        ({"tags": [{"value": "y"}]}, "key of 1 to 128"),
+    ],
+)
+def test_a_create_that_cannot_be_is_refused_whole(
+    cloud: Cloud, change: dict[str, object], said: str
+) -> None:
+    with refused("InvalidInputException", text=said):
+        cloud.create("a-1", **change)
+    assert cloud.client.get_instances()["instances"] == []
+    assert cloud.null.hosts == {}
+
+
+def test_an_unknown_key_pair_is_not_found(cloud: Cloud) -> None:
+    with refused("NotFoundException", text="no-key"):
+        cloud.create("a-1", keyPairName="no-key")
+
+
+def test_one_name_space_for_all_kinds(cloud: Cloud) -> None:
+    line = rsa_key()
+    makers = [
+        cloud.create,
+        lambda name: cloud.client.allocate_static_ip(staticIpName=name),
+        lambda name: cloud.client.import_key_pair(keyPairName=name, publicKeyBase64=line),
+    ]
+    for index, make in enumerate(makers):
+        make(f"name-{index}")
+        for again in makers:
+            with refused("InvalidInputException", "NameExists", f"already in use: name-{index}"):
+                again(f"name-{index}")
+    assert [*cloud.stand_in.service.account.instances] == ["name-0"]
+
+
+def test_a_name_taken_among_several_makes_none(cloud: Cloud) -> None:
+    cloud.create("a-1")
+    with refused("InvalidInputException", "NameExists", "a-1"):
+        cloud.create("a-0", "a-1", "a-2")
+    assert [*cloud.stand_in.service.account.instances] == ["a-1"]
+
+
+def test_the_quota_counts_instances() -> None:
+    with running_cloud(quota=2) as cloud:
+        cloud.create("a-1")
+        with refused("InvalidInputException", text="maximum number of instances"):
+            cloud.create("a-2", "a-3")
+        cloud.running("a-2")
+        cloud.client.delete_instance(instanceName="a-2")
+        until(lambda: "a-2" not in cloud.stand_in.service.account.instances)
+        cloud.create("a-3")
+
+
+def test_instances_are_listed_in_pages(cloud: Cloud) -> None:
+    names = [f"a-{n:02}" for n in range(12)]
+    cloud.create(*names)
+    first = cloud.client.get_instances()
+    assert len(first["instances"]) == 5
+    assert first["nextPageToken"]
+    pages = cloud.client.get_paginator("get_instances").paginate()
+    assert [i["name"] for page in pages for i in page["instances"]] == names
+
+
+def test_host_keys_come_late_and_are_the_hosts_own() -> None:
+    with running_cloud(delays=Delays(pending_s=0, host_key_polls=3)) as cloud:
+        cloud.create("web-1")
+        cloud.wait_state("web-1", "running")
+        cloud.address("web-1")
+        assert [len(cloud.host_keys("web-1")) for _ in range(4)] == [0, 0, 0, 2]
+        for shown, (algorithm, key) in zip(
+            cloud.host_keys("web-1"), cloud.null.hosts["web-1"].host_keys, strict=True
+        ):
+            assert (shown["algorithm"], shown["publicKey"]) == (algorithm, key)
+            digest = base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).decode()
+            assert shown["fingerprintSHA256"] == "SHA256:" + digest.rstrip("=")
+
+
+def test_access_details_carry_a_key_that_must_not_be_kept(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    reply = cloud.client.get_instance_access_details(instanceName="web-1")
+    details = reply["accessDetails"]
+    assert details["username"] == "ubuntu"
+    assert details["privateKey"].startswith("-----BEGIN RSA PRIVATE KEY-----\n")
+    assert PLANTED_SECRETS[0] in details["privateKey"]
+    assert PLANTED_SECRETS[1] in details["certKey"]
+    assert "privateKey" not in repr(cloud.stand_in.calls)
+
+
+def test_access_to_an_instance_that_is_not_running_is_refused() -> None:
+    with running_cloud(delays=Delays(pending_s=30)) as cloud:
+        cloud.create("web-1")
+        with refused("OperationFailureException", text="pending"):
+            cloud.host_keys("web-1")
+
+
+def test_stop_and_start_give_a_new_address_and_keep_the_rest(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    before, keys = cloud.address("web-1"), cloud.null.hosts["web-1"].host_keys
+    private = cloud.instance("web-1")["privateIpAddress"]
+    (operation,) = cloud.client.stop_instance(instanceName="web-1")["operations"]
+    assert operation["operationType"] == "StopInstance"
+    assert cloud.ended(operation)["status"] == "Succeeded"
+    stopped = cloud.instance("web-1")
+    assert stopped["state"] == {"code": 80, "name": "stopped"}
+    assert "publicIpAddress" not in stopped
+    assert stopped["privateIpAddress"] == private
+    (operation,) = cloud.client.start_instance(instanceName="web-1")["operations"]
+    assert cloud.state("web-1") in ("pending", "running")
+    cloud.ended(operation)
+    assert cloud.address("web-1") != before
+    assert cloud.instance("web-1")["privateIpAddress"] == private
+    assert cloud.null.hosts["web-1"].host_keys == keys
+
+
+def test_power_needs_the_right_state(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    with refused("OperationFailureException", "IncorrectInstanceState", "running"):
+        cloud.client.start_instance(instanceName="web-1")
+    (reboot,) = cloud.client.reboot_instance(instanceName="web-1")["operations"]
+    assert cloud.ended(reboot)["status"] == "Succeeded"
+    assert cloud.state("web-1") == "running"
+    cloud.ended(cloud.client.stop_instance(instanceName="web-1")["operations"][0])
+    for call in (cloud.client.stop_instance, cloud.client.reboot_instance):
+        with refused("OperationFailureException", text="stopped"):
+            call(instanceName="web-1")
+
+
+def test_passing_states_are_seen() -> None:
+    with running_cloud(delays=Delays(pending_s=0, operation_s=0.15)) as cloud:
+        cloud.running("web-1")
+        cloud.client.stop_instance(instanceName="web-1")
+        assert cloud.instance("web-1")["state"] == {"code": 64, "name": "stopping"}
+        with refused("OperationFailureException", text="stopping"):
+            cloud.client.start_instance(instanceName="web-1")
+        cloud.wait_state("web-1", "stopped")
+        cloud.client.delete_instance(instanceName="web-1")
+        assert cloud.instance("web-1")["state"] == {"code": 32, "name": "shutting-down"}
+
+
+def test_deletion_takes_a_while_and_can_be_asked_twice() -> None:
+    """A client whose reply was lost asks again; that is no error as long as it is under way."""
+    with running_cloud(delays=Delays(pending_s=0, operation_s=0.1)) as cloud:
+        cloud.running("web-1")
+        (first,) = cloud.client.delete_instance(instanceName="web-1")["operations"]
+        (again,) = cloud.client.delete_instance(instanceName="web-1")["operations"]
+        assert first["id"] == again["id"]
+        assert cloud.ended(first)["status"] == "Succeeded"
+        for call in (cloud.client.get_instance, cloud.client.delete_instance):
+            with refused("NotFoundException", text="web-1"):
+                call(instanceName="web-1")
+        assert cloud.null.hosts == {}
+        cloud.create("web-1")  # the name is free again
+
+
+def test_a_pending_instance_can_be_deleted() -> None:
+    with running_cloud(delays=Delays(pending_s=30)) as cloud:
+        (create,) = cloud.create("web-1")
+        cloud.client.delete_instance(instanceName="web-1")
+        assert cloud.ended(create)["status"] == "Failed"
+        until(lambda: "web-1" not in cloud.stand_in.service.account.instances)
+        assert cloud.null.hosts == {}
+
+
+class FailingDriver(NullDriver):
+    """Cannot make hosts called bad-*; leaves half of one behind."""
+
+    def create(self, name: str, *args: object, **more: object) -> NullHost:
+        made = super().create(name, *args, **more)  # type: ignore[arg-type]
+        if name.startswith("bad"):
+            raise RuntimeError("no space left on the lab's disk")
+        return made
+
+
+def test_a_host_that_cannot_be_made_ends_the_operation_failed() -> None:
+    driver = FailingDriver()
+    with running_cloud(driver) as cloud:
+        good, bad = cloud.create("good-1", "bad-1")
+        failed = cloud.ended(bad)
+        assert (failed["status"], failed["errorCode"]) == ("Failed", "InternalError")
+        assert failed["errorDetails"] == "no space left on the lab's disk"
+        assert cloud.ended(good)["status"] == "Succeeded"
+        with refused("NotFoundException"):
+            cloud.instance("bad-1")
+        assert [*driver.hosts] == ["good-1"]
+
+
+def test_a_host_that_died_shows_as_stopped_and_starts_again(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    cloud.null.stop("web-1")
+    assert cloud.state("web-1") == "stopped"
+    cloud.ended(cloud.client.start_instance(instanceName="web-1")["operations"][0])
+    assert cloud.state("web-1") == "running"
+
+
+def test_a_host_in_the_way_is_not_taken_over(cloud: Cloud) -> None:
+    """A leftover of a lost account may hold another site's data; a new instance is empty."""
+    old = cloud.null.create("web-1", 512, 20, "ubuntu", [])
+    cloud.running("web-1")
+    assert cloud.null.hosts["web-1"].host_keys != old.host_keys
+
+
+def test_metadata_options(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    reply = cloud.client.update_instance_metadata_options(
+        instanceName="web-1", httpTokens="required"
+    )
+    assert reply["operation"]["status"] == "Succeeded"
+    assert cloud.instance("web-1")["metadataOptions"]["httpTokens"] == "required"
+    with refused("InvalidInputException"):
+        cloud.client.update_instance_metadata_options(instanceName="web-1")
+
+
+def test_many_at_once_do_not_disturb_each_other(cloud: Cloud) -> None:
+    """The lock covers checking and taking a name: of ten who want one name, one gets it."""
+    won: list[int] = []
+
+    def want(number: int) -> None:
+        try:
+            cloud.create("web-1", f"own-{number}")
+            won.append(number)
+        except cloud.client.exceptions.InvalidInputException:
+            pass
+
+    threads = [threading.Thread(target=want, args=(n,)) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(won) == 1
+    assert {*cloud.stand_in.service.account.instances} == {"web-1", f"own-{won[0]}"}
