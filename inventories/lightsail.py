@@ -35,11 +35,10 @@ def connect(world: World, region: str, limits: Limits) -> Lightsail:
         # A lab's API is on this machine whatever proxy the network needs.
         proxies={} if world.is_lab else None,
     )
-    session = botocore.session.Session()
+    # A profile of the person's own must neither be needed nor used in a lab: read from nowhere.
+    no_profile = {"profile": (None, None, None, None)} if world.aws_env else None
+    session = botocore.session.Session(session_vars=no_profile)
     if world.aws_env:
-        # A profile of the person's own must neither be needed nor used in a lab.
-        session.set_config_variable("profile", None)
-        session.instance_variables()["profile"] = None
         session.set_credentials(
             world.aws_env["AWS_ACCESS_KEY_ID"], world.aws_env["AWS_SECRET_ACCESS_KEY"]
         )

@@ -88,7 +88,7 @@ def make_plan(spec: SiteSpec, owner: Owner, remote: Remote, local_key: LocalKey 
         do.PutPorts(h.host.name, wanted)
         for h in hosts
         for wanted in [tuple(sorted(wanted_ports(h.host, spec)))]
-        if h.exists is None or _open_ports(h.exists) != set(wanted)
+        if h.exists is None or h.exists.open_ports != set(wanted)
     ]
     tags = [
         do.TagResource(h.host.name, missing)
@@ -114,15 +114,6 @@ def _tags(owner: Owner, host: HostTable) -> do.Tags:
 
 def _missing(wanted: do.Tags, have: do.Tags) -> do.Tags:
     return tuple(t for t in wanted if t not in have)
-
-
-def _open_ports(instance: Instance) -> set[PortRule]:
-    """What is open; IPv6 rules mean nothing on an instance without IPv6."""
-    rules = instance.ports or frozenset()
-    if instance.ip_type != "ipv4":
-        return set(rules)
-    plain = {PortRule(r.from_port, r.to_port, r.protocol, r.cidrs, (), r.aliases) for r in rules}
-    return {r for r in plain if r.cidrs or r.aliases}
 
 
 def _key_steps(

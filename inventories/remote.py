@@ -68,6 +68,17 @@ class Instance:
     ip_type: str  # ipv4, dualstack, ipv6
     ports: frozenset[PortRule] | None = None  # None: not asked for
 
+    @property
+    def open_ports(self) -> set[PortRule]:
+        """The firewall in force: IPv6 rules mean nothing on an instance without IPv6."""
+        rules = self.ports or frozenset()
+        if self.ip_type != "ipv4":
+            return set(rules)
+        plain = (
+            PortRule(r.from_port, r.to_port, r.protocol, r.cidrs, (), r.aliases) for r in rules
+        )
+        return {r for r in plain if r.cidrs or r.aliases}
+
 
 @dataclass(frozen=True)
 class StaticIp:

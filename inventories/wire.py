@@ -1,4 +1,4 @@
-"""The API's JSON as values of `remote.py`. Pure; unknown fields are ignored, odd ones made plain."""
+"""The API's JSON as values of `remote.py`. Pure; unknown fields are ignored, odd ones refused."""
 
 from __future__ import annotations
 
