@@ -16,6 +16,7 @@ main() {
   # noinit_itable: the kernel must not write out the inode tables of a sparse 40 GB image.
   mount -o loop,noinit_itable "$disk" "$root"
 
+  export SYSTEMD_NSPAWN_TMPFS_TMP=0 # see customize.sh: /tmp is on disk
   child=
   trap '[ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
   while :; do

@@ -7,6 +7,8 @@ in_root() { chroot "$root" "$@"; }
 in_root update-ca-certificates > /dev/null 2>&1
 # A container cannot load kernel modules; failing at it would make the whole system "degraded".
 in_root systemctl mask --quiet systemd-modules-load.service
+# As in production (Ubuntu 24.04): /tmp is on disk. Here it would be memory of the machine's size.
+in_root systemctl mask --quiet tmp.mount
 in_root systemctl enable --quiet ssh.service systemd-networkd.service rehearsal-memory.service \
   rehearsal-cgroups.service
 in_root systemctl disable --quiet systemd-networkd-wait-online.service 2>/dev/null || true
