@@ -284,3 +284,22 @@ def test_operations_of_a_deleted_instance_stay(cloud: Cloud) -> None:
     cloud.ended(delete)
     found = cloud.client.get_operations_for_resource(resourceName="web-1")["operations"]
     assert found[0]["operationType"] == "DeleteInstance"
+
+
+class ProxiedDriver(FixedDriver):
+    """Hosts dialled at a proxy, as in a lab with a delay: one address for all, many ports."""
+
+    def create(self, name: str, *args: Any, **more: Any) -> Any:
+        more["fixed_ip"] = "127.0.0.1"
+        return super().create(name, *args, **more)
+
+    def private_address(self, name: str) -> str:
+        return "127.83.7.7"
+
+
+def test_a_host_behind_a_proxy_is_shown_with_its_own_address() -> None:
+    """The API knows no ports: a proxy's address would be the same for every host."""
+    with running_cloud(ProxiedDriver()) as cloud:
+        cloud.running("web-1")
+        assert cloud.address("web-1") == "127.83.7.7"
+        assert cloud.instance("web-1")["privateIpAddress"] == "127.83.7.7"

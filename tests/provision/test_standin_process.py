@@ -204,9 +204,11 @@ def test_a_process_keeps_its_account_and_its_port(
         )
         second.kill()
         second.wait(10)
-    with process(tmp_path):
+    with process(tmp_path) as third:
         client = client_of(url_of(tmp_path))
         until(lambda: client.get_instance_state(instanceName="web-1")["state"]["name"] == "running")
+        third.send_signal(signal.SIGTERM)
+        assert third.wait(10) == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["api.url", "lightsail.json"]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
@@ -70,7 +69,7 @@ def serve(stand_in_args: dict[str, Any], driver: Driver, ports: list[int]) -> tu
 
 
 def write_url(url_file: Path, url: str) -> None:
-    temp = url_file.with_suffix(f".{os.getpid()}")
+    temp = url_file.with_name(url_file.name + ".tmp")
     temp.write_text(url + "\n", encoding="utf-8")
     temp.replace(url_file)
 

@@ -7,10 +7,8 @@ what a call may do.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
@@ -138,17 +136,14 @@ class Account:
         """Write the whole account; a reader sees the old file or the new one, never a part."""
         path.parent.mkdir(parents=True, exist_ok=True)
         data = {"version": STATE_VERSION, **asdict(self)}
-        handle, temp = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temp).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temp).unlink()
-            raise
+        # One fixed name beside it: what a kill in here leaves, the next save replaces.
+        temp = path.with_name(path.name + ".tmp")
+        handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temp.replace(path)
 
 
 class StateError(Exception):

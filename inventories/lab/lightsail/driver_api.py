@@ -56,6 +56,13 @@ class CanMove(Protocol):
     def set_address(self, name: str, address: str | None) -> object: ...
 
 
+@runtime_checkable
+class KnowsAddress(Protocol):
+    """A driver whose hosts may be dialled at a proxy, and that tells their own address."""
+
+    def private_address(self, name: str) -> str: ...
+
+
 @dataclass(frozen=True)
 class NullHost:
     name: str

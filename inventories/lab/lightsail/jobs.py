@@ -127,8 +127,7 @@ def _create(service: Service, instance: Instance) -> None:
         )
     elif host.state != "running":
         service.driver.start(instance.name)
-    # A delayed lab is dialled at a proxy; the host's own address is another one then.
-    instance.private_ip = getattr(host, "private_address", host.address)
+    instance.private_ip = service.own_address(host)
 
 
 def _start(service: Service, instance: Instance) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inventories.lab.lightsail.account import Account, Instance, KeyPair, Operation, StaticIp
-from inventories.lab.lightsail.driver_api import Driver, Host
+from inventories.lab.lightsail.driver_api import Driver, Host, KnowsAddress
 from inventories.lab.lightsail.errors import invalid, name_exists, not_found
 from inventories.lab.lightsail.faults import FaultBook
 
@@ -98,6 +98,12 @@ class Service:
 
     def host(self, instance: Instance) -> Host | None:
         return self.driver.get(instance.name)
+
+    def own_address(self, host: Host) -> str:
+        """The host's address, also where SSH is dialled at a proxy in front of it."""
+        if isinstance(self.driver, KnowsAddress):
+            return self.driver.private_address(host.name)
+        return host.address
 
     def reconcile(self, instance: Instance) -> None:
         """A host that died by itself (or with the machine) shows as stopped."""

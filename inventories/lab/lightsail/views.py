@@ -60,7 +60,7 @@ def public_address(service: Service, item: Instance) -> str | None:
     if item.state != "running" or item.running_reads <= service.delays.address_polls:
         return None
     host = service.host(item)
-    return host.address if host else None
+    return service.own_address(host) if host else None
 
 
 def ipv6_address(item: Instance) -> str:
