@@ -47,7 +47,7 @@ class Executor:
             self._attempt(first)
         up = hosts - self._failures.keys()
         if up:
-            with self._progress.waiting(f"Waiting until {_list(up)} run and have an address"):
+            with self._progress.waiting(f"Waiting for an address of the running {_list(up)}"):
                 self._failures |= wait_running(self._client, up, self._bringing_up, self._limits)
         for step in late:
             self._attempt(step)
@@ -62,7 +62,7 @@ class Executor:
                 self._attempt(step)
         gone = doomed - self._failures.keys()
         if gone:
-            with self._progress.waiting(f"Waiting until {_list(gone)} are gone"):
+            with self._progress.waiting(f"Waiting for the end of {_list(gone)}"):
                 wait_gone(self._client, gone, self._limits)
         for step in steps:
             if not isinstance(step, do.DeleteInstance):
@@ -83,7 +83,7 @@ class Executor:
             self._read_back(step)
         except ApiFailure as failure:
             if self._took_effect_anyway(step, failure):
-                self._progress.say(f"  {step} (the reply was lost; found again)")
+                self._progress.say(f"done: {step} (the reply was lost; found again)")
                 return
             self._failures[target] = _named(step, failure)
             if failure.kind in _HOPELESS or isinstance(step, do.ImportKey | do.DeleteKey):
@@ -91,7 +91,7 @@ class Executor:
         except ProvisionError as failure:
             self._failures[target] = failure
         else:
-            self._progress.say(f"  {step}")
+            self._progress.say(f"done: {step}")
 
     def _took_effect_anyway(self, step: do.Instruction, failure: ApiFailure) -> bool:
         """Look before believing a failure; only refusals are believed at once."""

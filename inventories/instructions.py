@@ -18,7 +18,7 @@ class ImportKey:
     name: str
 
     def __str__(self) -> str:
-        return f"+ key pair {self.name}: import the public half of .secrets/<env>/ssh/id_rsa"
+        return f"+ key pair {self.name}: import the public SSH key (made first if there is none)"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from inventories.plan import HostPlan, Plan
 from inventories.remote import UNATTACHED_IP_USD, Remote
 from inventories.spec import HostTable, SiteSpec
 
-#: Measured, MiB: Docker and containerd, all services in one process with their shim.
-APP_MB = {"Docker": 127, "services": 220}
-KONG_MB = {"Kong": 180}
+#: Measured, MiB: a whole app host at its peak, while a new image takes over from the old one.
+APP_PEAK_MB = 320
+KONG_MB = 180  # one worker
 
 
 def plan_lines(plan: Plan, spec: SiteSpec, owner: Owner, api: str = "") -> list[str]:
@@ -40,16 +40,15 @@ def plan_lines(plan: Plan, spec: SiteSpec, owner: Owner, api: str = "") -> list[
 def memory_line(host: HostTable, spec: SiteSpec) -> str:
     """What the host's memory is meant for."""
     usable = expected_memory_mb(host.memory_mb)
-    line = f"  {host.name:<12} {host.memory_mb:>6} {usable:>6}: OS {OS_MB}"
-    if host.role != "opensearch":
-        parts = APP_MB if host.role == "app" else KONG_MB
-        used = OS_MB + sum(parts.values())
-        line += "".join(f", {name} {mb}" for name, mb in parts.items())
-        free = usable - used
-        return line + (f", cache {free}" if free >= 0 else f", {-free} too little without swap")
+    line = f"  {host.name:<12} {host.memory_mb:>6} {usable:>6}: "
+    if host.role == "app":
+        line += f"OS, Docker and services {APP_PEAK_MB} at most"
+        return f"{line}, cache {usable - APP_PEAK_MB}"
+    if host.role == "kong":
+        return f"{line}OS {OS_MB}, Kong {KONG_MB}, cache {usable - OS_MB - KONG_MB}"
     heap = spec.heap(host)
     native = NATIVE_C1_MB if heap.c1_only else NATIVE_C2_MB
-    line += f", OpenSearch {native} + heap {heap.heap_mb}"
+    line += f"OS {OS_MB}, OpenSearch {native} + heap {heap.heap_mb}"
     free = usable - OS_MB - native - heap.heap_mb
     line += f", cache {free}" if free >= 0 else f", {-free} in swap"
     return line + (f" ({heap.warning})" if heap.warning else "")
