@@ -73,15 +73,14 @@ def heap_plan(
     *,
     heap_mb: int | None = None,
     allow_undersized: bool = False,
-    clustered: bool = False,
     zram: bool = False,
     swap_mb: int | None = None,
 ) -> HeapPlan:
     """The plan for a machine with `memory_mb` of memory; HeapError when nothing honest fits.
 
-    `heap_mb` and `swap_mb` override the rule, `zram` adds it where the rule does not ask. A
-    clustered node gets G1 even on a small machine: OpenSearch refuses the Serial collector once
-    its transport leaves loopback (BootstrapChecks.UseSerialGCCheck).
+    `heap_mb` and `swap_mb` override the rule, `zram` adds it where the rule does not ask.
+    The Serial collector is legal although OpenSearch's bootstrap checks forbid it: they are
+    enforced only off loopback, which the node never leaves.
     """
     small = memory_mb < SMALL_BELOW_MB
     heap = rule_mb(memory_mb)
@@ -112,7 +111,7 @@ def heap_plan(
     return HeapPlan(
         heap_mb=heap,
         c1_only=small,
-        collector="g1" if clustered or not small else "serial",
+        collector="serial" if small else "g1",
         undersized=undersized,
         zram=bool(zram) or undersized,
         swap_mb=(1024 if undersized else 0) if swap_mb is None else swap_mb,

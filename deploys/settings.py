@@ -15,7 +15,8 @@ from deploys import versions
 
 DOOR_PORT = 9200  # nginx on the private address, TLS
 NODE_PORT = 9201  # OpenSearch's HTTP, 127.0.0.1 only
-TRANSPORT_PORT = 9300  # OpenSearch between nodes; 127.0.0.1 while there is only one
+NODE_TRANSPORT_PORT = 9301  # OpenSearch between nodes, loopback only
+TRANSPORT_PORT = 9300  # nginx on the private address, TLS; only with several search hosts
 
 _WIDEST = 8
 

@@ -142,6 +142,9 @@ def subject_patterns(env: str) -> dict[str, str]:
     the operator.
     """
     org = organisation(env)
-    out = {f"^CN={role},O={org}$": role for role in CLIENT_ROLES}
-    out[f"^CN=[a-z0-9-]+,OU=hosts,O={org}$"] = "peer"
-    return out
+    return {f"^CN={role},O={org}$": role for role in CLIENT_ROLES} | {peer_pattern(env): "peer"}
+
+
+def peer_pattern(env: str) -> str:
+    """The subject of a host's own certificate."""
+    return f"^CN=[a-z0-9-]+,OU=hosts,O={organisation(env)}$"

@@ -117,4 +117,4 @@ def _rules(
     openings.append(firewall.opening(ports.DOOR_PORT, [*operators, *door_networks, *apps, *peers]))
     # Listed also without peers: then nobody may reach it.
     openings.append(firewall.opening(ports.TRANSPORT_PORT, peers))
-    return openings, [firewall.Loopback((ports.NODE_PORT, ports.TRANSPORT_PORT), NODE_USERS)]
+    return openings, [firewall.Loopback((ports.NODE_PORT, ports.NODE_TRANSPORT_PORT), NODE_USERS)]

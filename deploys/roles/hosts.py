@@ -26,3 +26,9 @@ def of_role(hosts: Iterable[HostLike], role: str) -> list[HostLike]:
 def private_addresses(hosts: Iterable[HostLike]) -> list[str]:
     """Their private addresses without doubles, in numeric order."""
     return sorted({host.private_address for host in hosts}, key=ip_address)
+
+
+def loopback_of(private_address: str) -> str:
+    """The loopback address that stands for a host on every search host: 127 and the last three
+    parts, e.g. 127.26.3.9 for 172.26.3.9. Always the same, whoever joins or leaves."""
+    return "127." + private_address.split(".", 1)[1]

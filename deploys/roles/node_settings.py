@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploys.heap import HeapPlan
-from deploys.roles.hosts import HostLike
-from deploys.settings import NODE_PORT, TRANSPORT_PORT, OpenSearchSettings
+from deploys.roles.hosts import HostLike, loopback_of
+from deploys.settings import NODE_PORT, NODE_TRANSPORT_PORT, OpenSearchSettings
 
 Value = str | int | bool | Sequence[str]
 
@@ -24,7 +24,7 @@ def node_settings(
         "path.repo": ["/var/lib/opensearch-snapshots"],
         "http.host": "127.0.0.1",
         "http.port": NODE_PORT,
-        "transport.port": TRANSPORT_PORT,
+        "transport.port": NODE_TRANSPORT_PORT,
         **_discovery(host, peers),
         **_DOOR,
         "http.max_content_length": f"{settings.max_body_mb}mb",
@@ -54,8 +54,11 @@ def _discovery(host: HostLike, peers: Sequence[str]) -> dict[str, Value]:
             "cluster.routing.allocation.disk.watermark.enable_for_single_data_node": True,
         }
     return {
-        "transport.host": host.private_address,
-        "discovery.seed_hosts": [f"{address}:{TRANSPORT_PORT}" for address in peers],
+        # Each peer has a loopback address of its own, behind which nginx carries it over TLS.
+        "transport.host": loopback_of(host.private_address),
+        "discovery.seed_hosts": [f"{loopback_of(peer)}:{NODE_TRANSPORT_PORT}" for peer in peers],
+        # nginx must never see an idle connection between nodes.
+        "transport.ping_schedule": "30s",
         "cluster.default_number_of_replicas": 1,
     }
 

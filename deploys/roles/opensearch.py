@@ -29,7 +29,13 @@ from deploys.roles.base import SEARCH_USER, search_user
 from deploys.roles.door import TLS, door_files, door_unit
 from deploys.roles.hosts import HostLike, of_role
 from deploys.roles.node_settings import node_settings
-from deploys.settings import DOOR_PORT, NODE_PORT, TRANSPORT_PORT, OpenSearchSettings
+from deploys.settings import (
+    DOOR_PORT,
+    NODE_PORT,
+    NODE_TRANSPORT_PORT,
+    TRANSPORT_PORT,
+    OpenSearchSettings,
+)
 
 CONF = "/etc/opensearch"
 DATA = "/var/lib/opensearch"
@@ -55,18 +61,24 @@ def opensearch_role(
     cluster. `source` is the checked zip on the controller (`artefacts.opensearch`); RoleError
     when the machine's memory cannot hold the node."""
     group = of_role(hosts, "opensearch")
-    plan = memory(settings, machine, clustered=len(group) > 1)
+    peers = [item for item in group if item.name != host.name]
+    plan = memory(settings, machine)
     pinned = versions.opensearch(settings.version)
     directory = f"/opt/opensearch/{settings.version}"
     extra_packages, extra_files, extra_units = _swap(plan, machine)
     files = (
         *_node_files(settings, plan, host, group, machine),
-        *door_files(settings, host, credentials, env),
+        *door_files(settings, host, credentials, env, peers),
         *extra_files,
     )
     return Role(
         name="opensearch",
-        packages=(Package(versions.JAVA_PACKAGE), Package("nginx"), *extra_packages),
+        packages=(
+            Package(versions.JAVA_PACKAGE),
+            Package("nginx"),
+            *([Package("libnginx-mod-stream")] if peers else []),
+            *extra_packages,
+        ),
         groups=(Group(SEARCH_USER),),
         users=(search_user(),),
         directories=(
@@ -114,7 +126,12 @@ def opensearch_role(
             door_unit(),
         ),
         absent=("/etc/nginx/sites-enabled/default",),
-        ports=(Port(DOOR_PORT, "nginx"), Port(NODE_PORT, "java"), Port(TRANSPORT_PORT, "java")),
+        ports=(
+            Port(DOOR_PORT, "nginx"),
+            Port(NODE_PORT, "java"),
+            # In a cluster both hold it, on different loopback addresses.
+            Port(TRANSPORT_PORT, "nginx") if peers else Port(NODE_TRANSPORT_PORT, "java"),
+        ),
         disk_mb=1500 + plan.swap_mb,
         # An undersized node lives on zram and swap; the heap rule has judged its machine.
         memory_mb=0 if plan.undersized else plan.resident_mb,
@@ -122,14 +139,13 @@ def opensearch_role(
     )
 
 
-def memory(settings: OpenSearchSettings, machine: Machine, *, clustered: bool) -> HeapPlan:
+def memory(settings: OpenSearchSettings, machine: Machine) -> HeapPlan:
     """The memory plan of a machine under these settings; RoleError when nothing honest fits."""
     try:
         return heap.heap_plan(
             machine.memory_mb,
             heap_mb=settings.heap_mb,
             allow_undersized=settings.allow_undersized,
-            clustered=clustered,
             zram=settings.zram,
             swap_mb=settings.swap_mb,
         )
