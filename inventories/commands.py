@@ -60,9 +60,11 @@ class Session:
         return make_plan(self.spec, self.owner, remote, key)
 
 
-def open_session(where: World, progress: Progress) -> Session:
-    """Read and check everything local; no call is made."""
+def open_session(where: World, progress: Progress, *, buying: bool) -> Session:
+    """Read and check everything local; no call is made. `buying` refuses example addresses."""
     spec = load_site(where)
+    if buying and not where.is_lab:
+        _refuse_examples(spec)
     bounds = limits(is_lab=where.is_lab)
     owner = Owner(spec.site.name, where.env)
     client = connect(where, spec.site.region, bounds)
@@ -71,7 +73,6 @@ def open_session(where: World, progress: Progress) -> Session:
 
 def plan(session: Session, *, as_json: bool) -> int:
     """Show what apply would do. 2 when there is something to do."""
-    _refuse_examples(session)
     found = session.plan(session.remote())
     if as_json:
         session.progress.raw(json.dumps(_plan_json(session, found), indent=2))
@@ -82,7 +83,6 @@ def plan(session: Session, *, as_json: bool) -> int:
 
 def apply(session: Session, *, yes: bool, as_json: bool) -> int:
     """Make what the plan says, wait until every host can be used, write the derived files."""
-    _refuse_examples(session)
     found = session.plan(session.remote())
     if not as_json:
         session.progress.show(plan_lines(found, session.spec, session.owner, session.api))
@@ -223,10 +223,9 @@ def _rewrite(session: Session, remote: Remote) -> None:
         remove_files(session.where)
 
 
-def _refuse_examples(session: Session) -> None:
+def _refuse_examples(spec: SiteSpec) -> None:
     """The example address of site.toml would lock the operator out of real hosts."""
-    networks = () if session.where.is_lab else session.spec.site.operator_networks
-    for network in networks:
+    for network in spec.site.operator_networks:
         if any(network.subnet_of(example) for example in _EXAMPLES):
             raise SpecError(
                 f"inventories/site.toml: site.operator_networks: {network} is an example of "

@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Buy, show and give back the hosts of inventories/site.toml at AWS Lightsail. "
     "Exit codes: 0 done, 1 failed, 2 changes pending (plan), 3 another run is at work.",
 )
+Command = Callable[[Session], int]
 Env = Annotated[
     str | None,
     typer.Option("--env", help="production, or a lab's name; default: DEPLOY_ENV, else production"),
@@ -38,14 +39,18 @@ Json = Annotated[bool, typer.Option("--json", help="machine-readable result on s
 @app.command()
 def plan(env: Env = None, json: Json = False) -> None:
     """Show what apply would do, what it costs and where memory goes; exit 2 if anything."""
-    _read(env, lambda session: commands.plan(session, as_json=json))
+    _read(env, lambda session: commands.plan(session, as_json=json), buying=True)
 
 
 @app.command()
 def apply(env: Env = None, yes: Yes = False, json: Json = False) -> None:
     """Create and configure hosts until they can be logged in to; safe to repeat."""
-    again = "provision apply"
-    _change(env, again, lambda s: commands.apply(s, yes=yes, as_json=json))
+    _change(
+        env,
+        "provision apply",
+        lambda session: commands.apply(session, yes=yes, as_json=json),
+        buying=True,
+    )
 
 
 @app.command()
@@ -78,14 +83,14 @@ def stop(host: str, env: Env = None) -> None:
     _change(env, f"provision stop {host}", lambda session: commands.stop(session, host))
 
 
-def _read(env: str | None, command: Callable[[Session], int]) -> None:
-    raise typer.Exit(command(open_session(world(env), Progress())))
+def _read(env: str | None, command: Command, *, buying: bool = False) -> None:
+    raise typer.Exit(command(open_session(world(env), Progress(), buying=buying)))
 
 
-def _change(env: str | None, name: str, command: Callable[[Session], int]) -> None:
+def _change(env: str | None, name: str, command: Command, *, buying: bool = False) -> None:
     """Run a changing command under the lock; on failure add what exists and the next command."""
     where, progress = world(env), Progress()
-    session = open_session(where, progress)
+    session = open_session(where, progress, buying=buying)
     again = f"{name} --env {where.env}"
     with env_lock(where, again):
         try:

@@ -110,7 +110,6 @@ class SiteSpec(_Table):
             expected_memory_mb(host.memory_mb),
             heap_mb=self.opensearch.heap_mb,
             allow_undersized=self.opensearch.allow_undersized,
-            clustered=len(self.by_role("opensearch")) > 1,
             zram=self.opensearch.zram,
             swap_mb=self.opensearch.swap_mb,
         )
@@ -175,6 +174,8 @@ def _problem(error: Any, layers: Layers) -> str:
         hint = f"is missing ({description})"
     elif kind == "value_error":
         hint = str(error["ctx"]["error"])
+        if isinstance(error["loc"][-1], int):  # an item: say what the list is for
+            hint += f" ({description})"
     elif kind == "literal_error":
         hint = f"{given!r} is not valid; valid: {error['ctx']['expected'].replace(' or ', ', ')}"
     else:
