@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("deploys", "templates", "inventories", "inventory.py", "config.py")  # what hosts get
 
 
 def _git(*argv: str) -> str | None:
@@ -23,13 +24,16 @@ def _git(*argv: str) -> str | None:
 
 
 def commit() -> str:
-    """The commit, with `+` and a digest of what differs from it; `unversioned` without git."""
+    """The commit, with `+` and a digest of what differs from it; `unversioned` without git.
+
+    `FOUNTAINAI_COMMIT` names it for a tree that came without its history."""
+    if given := os.environ.get("FOUNTAINAI_COMMIT"):
+        return given
     head = _git("rev-parse", "HEAD")
     if head is None:
         return "unversioned"
-    difference = (_git("diff", "HEAD") or "") + (
-        _git("ls-files", "--others", "--exclude-standard", "deploys", "templates", "inventories")
-        or ""
+    difference = (_git("diff", "HEAD", "--", *PARTS) or "") + (
+        _git("ls-files", "--others", "--exclude-standard", "--", *PARTS) or ""
     )
     if not difference:
         return head.strip()

@@ -41,7 +41,8 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DEPLOY_ENV": self.env, "NO_COLOR": "1", "PYINFRA_PROGRESS": "off"}
+        fixed = {"NO_COLOR": "1", "PYINFRA_PROGRESS": "off", "FOUNTAINAI_COMMIT": "tested"}
+        return {**os.environ, **fixed, "DEPLOY_ENV": self.env}
 
     def command(self, deploy: str, *flags: str) -> list[str]:
         return [str(PYINFRA), "inventory.py", deploy, *flags]

@@ -19,4 +19,9 @@ if os.environ.get("COUNT_CHANNELS"):
         return real(self, *args, **kwargs)
 
     paramiko.Transport.open_channel = open_channel
-    atexit.register(lambda: open(os.environ["COUNT_CHANNELS"], "w").write(json.dumps(counts)))
+
+    def save() -> None:
+        with open(os.environ["COUNT_CHANNELS"], "w") as out:
+            json.dump(counts, out)
+
+    atexit.register(save)
