@@ -3,10 +3,17 @@ machine and credentials. Reads keys and certificates from the operator's machine
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+from deploys import artefacts, versions
 from deploys.model import Machine, Role
+from deploys.pki import Pki
+from deploys.roles.base import base_role
+from deploys.roles.opensearch import opensearch_role
 from deploys.run import Run
+from deploys.versions import Pinned
 from inventories.loader import Host
 
 
@@ -30,11 +37,24 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
 
     Every entry includes the base role: no service of ours runs on a host without its firewall.
     """
-    from deploys.roles.base import base_role
-    from deploys.roles.opensearch import opensearch_role
-
     hosts = list(run.inventory.hosts.values())
-    roles = [base_role(run.site.base, host, hosts, machine)]
+    settings = run.site.opensearch
+    roles = [base_role(run.site.base, host, hosts, machine, settings.door_networks)]
     if host.role == "opensearch" and entry in ("opensearch", "site"):
-        roles.append(opensearch_role(run.site.opensearch, host, hosts, machine, None))
+        pki = Pki(run.world.secrets, run.world.env)
+        pki.ensure()
+        credentials = pki.host(host.name, [host.private_address])
+        env = run.world.env
+        roles.append(
+            opensearch_role(settings, host, hosts, machine, credentials, env=env, source=Path())
+        )
     return roles
+
+
+_one_fetch = threading.Lock()
+
+
+def source_of(name: str, version: str) -> Path:
+    """The checked archive on this machine, fetched once for all hosts; ArtefactError otherwise."""
+    with _one_fetch:
+        return artefacts.fetch(Pinned(name, version, versions.OPENSEARCH_SHA256[version]))

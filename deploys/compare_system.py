@@ -24,12 +24,12 @@ def package_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
 
 def account_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
     out = []
-    for group in (g for role in roles for g in role.groups):
+    for group in dict.fromkeys(g for role in roles for g in role.groups):
         if group.name not in seen.groups:
             out.append(
                 Change("accounts", group.name, f"+ group {group.name}", {"group": group.name})
             )
-    for user in (u for role in roles for u in role.users):
+    for user in dict.fromkeys(u for role in roles for u in role.users):
         wanted = {"group": user.group, "home": user.home, "shell": user.shell}
         now = seen.users.get(user.name)
         if now != wanted:
@@ -69,7 +69,7 @@ def artefact_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
         how = "uploaded before" if staged else "upload"
         line = f"+ artefact {a.name} {a.version} in {a.directory} (sha256 {a.sha256[:12]}, {how})"
         payload = {
-            "name": a.name, "version": a.version, "sha256": a.sha256, "source": a.source,
+            "name": a.name, "version": a.version, "sha256": a.sha256,
             "directory": a.directory, "staged": staged,
         }  # fmt: skip
         out.append(Change("artefacts", a.directory, line, payload, path=a.directory))

@@ -15,7 +15,7 @@ from pyinfra.context import host
 
 from deploys import locking, requests
 from deploys.artefacts import ArtefactError
-from deploys.catalogue import assumed_machine, roles_for
+from deploys.catalogue import assumed_machine, roles_for, source_of
 from deploys.facts.observed import Observed
 from deploys.model import Machine, Role, RoleError
 from deploys.observation import Observation, covers, query
@@ -24,6 +24,7 @@ from deploys.plan import Plan, changes
 from deploys.preflight import problems
 from deploys.report import report
 from deploys.run import Run, StoppedBeforeChangeError, current
+from deploys.secrets import SecretError
 from inventories.loader import Host
 
 
@@ -44,13 +45,11 @@ def _roles(entry: str, run: Run, machine: Machine, catalogue: Catalogue) -> Sequ
     me = run.inventory.hosts[host.name]
     try:
         return catalogue(entry, run, me, machine)
-    except (RoleError, ArtefactError, ValueError) as problem:
+    except (RoleError, SecretError) as problem:
         raise StoppedBeforeChangeError(f"{host.name}: {problem}") from None
 
 
-def observe(
-    entry: str, run: Run, catalogue: Catalogue
-) -> tuple[Sequence[Role], Observation]:
+def observe(entry: str, run: Run, catalogue: Catalogue) -> tuple[Sequence[Role], Observation]:
     """Roles and observation that fit each other; a second look only when the machine is not what
     the inventory said."""
     asked = query(_roles(entry, run, assumed_machine(run.inventory.hosts[host.name]), catalogue))
@@ -61,9 +60,7 @@ def observe(
     return roles, seen
 
 
-def make_plan(
-    entry: str, run: Run, catalogue: Catalogue
-) -> tuple[Sequence[Role], Plan]:
+def make_plan(entry: str, run: Run, catalogue: Catalogue) -> tuple[Sequence[Role], Plan]:
     """The plan of this host, shown to the person; refuses what must not begin."""
     roles, seen = observe(entry, run, catalogue)
     try:
@@ -84,6 +81,20 @@ def make_plan(
     return roles, plan
 
 
+def fetched(run: Run, plan: Plan) -> dict[str, str]:
+    """Checked archives this host has to be sent, by sha256; nothing is fetched for a dry run."""
+    if run.dry:
+        return {}
+    try:
+        return {
+            c.payload["sha256"]: str(source_of(c.payload["name"], c.payload["version"]))
+            for c in plan.step("artefacts")
+            if not c.payload["staged"]
+        }
+    except ArtefactError as problem:
+        raise StoppedBeforeChangeError(f"{host.name}: {problem}. Nothing was changed") from None
+
+
 def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     """Plan this host under `entry` and queue the operations that carry the plan out.
 
@@ -92,6 +103,7 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
     roles, plan = make_plan(entry, run, catalogue)
+    archives = fetched(run, plan)
     needed = not plan.empty
     if needed:
         locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
@@ -104,7 +116,9 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     steps.carry_out(label="packages", changes=step("packages"), name="Install packages")
     steps.carry_out(label="accounts", changes=step("accounts"), name="Make users and groups")
     steps.carry_out(label="directories", changes=step("directories"), name="Make directories")
-    steps.artefacts(changes=step("artefacts"), name="Upload and unpack artefacts")
+    steps.artefacts(
+        changes=step("artefacts"), archives=archives, name="Upload and unpack artefacts"
+    )
     steps.carry_out(label="files", changes=step("files"), name="Write files")
     steps.carry_out(label="links", changes=step("links"), name="Switch links")
     steps.carry_out(label="sysctls", changes=step("sysctls"), name="Set kernel parameters")

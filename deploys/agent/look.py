@@ -245,7 +245,7 @@ def sysctl(key):
 def holder():
     """Who holds this host's run lock; a file that a killed run left is not believed."""
     try:
-        inode = ":%d " % os.stat(RUN + "/lock").st_ino
+        inode = f":{os.stat(RUN + '/lock').st_ino} "
     except OSError:
         return ""
     if inode.encode() not in read("/proc/locks"):

@@ -6,7 +6,7 @@ makes them by stdin. No changes: one "No changes" line and no command at all.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
@@ -35,16 +35,15 @@ def carry_out(label: str, changes: Sequence[Change]) -> Commands:
 
 
 @operation()
-def artefacts(changes: Sequence[Change]) -> Commands:
+def artefacts(changes: Sequence[Change], archives: Mapping[str, str]) -> Commands:
     """Upload what the host does not have yet, then check and unpack it there.
 
     + changes: the plan's changes of the step `artefacts`
+    + archives: sha256 -> checked file on this machine, for what has to be uploaded
     """
-    for change in changes:
-        if not change.payload["staged"]:
-            target = STAGING % change.payload["sha256"]
-            # As the login user, into a folder every user may write: the host checks the sha256.
-            yield FileUploadCommand(change.payload["source"], target, _sudo=False)
+    for digest in (c.payload["sha256"] for c in changes if not c.payload["staged"]):
+        # As the login user, into a folder every user may write: the host checks the sha256.
+        yield FileUploadCommand(archives.get(digest, ""), STAGING % digest, _sudo=False)
     yield from carry_out._inner("artefacts", changes)
 
 
