@@ -34,7 +34,7 @@ def base_role(
     search = host.role == "opensearch"
     body = firewall.table(*_rules(settings, host, list(hosts), door_networks))
     units = [
-        # Debian's own service flushes every table, Docker's included, whenever it stops.
+        # Debian's own service loads and flushes every table, Docker's included.
         Unit("nftables.service", enabled=False, running=False),
         Unit(FIREWALL_UNIT, reload_on=(RULES,), firewall=True),
         Unit("ssh.service", reload_on=(SSHD,)),
@@ -54,6 +54,7 @@ def base_role(
             Directory(ETC),
             Directory("/etc/systemd/journald.conf.d"),
             Directory("/etc/systemd/timesyncd.conf.d"),
+            Directory("/etc/systemd/system/nftables.service.d"),
         ),
         files=(
             File(
@@ -71,6 +72,10 @@ def base_role(
             File(
                 f"/etc/systemd/system/{FIREWALL_UNIT}",
                 template("base/host-firewall.service.j2", rules=RULES),
+            ),
+            File(
+                "/etc/systemd/system/nftables.service.d/10-fountainai.conf",
+                template("base/nftables.service.d.conf.j2"),
             ),
             File(
                 "/etc/apt/apt.conf.d/52fountainai-upgrades",

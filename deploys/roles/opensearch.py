@@ -98,6 +98,7 @@ def opensearch_role(
         sysctls=(Sysctl("vm.max_map_count", 262144, at_least=True),),
         units=(
             *extra_units,
+            door_unit(),  # first: through it the nodes of a cluster find each other
             Unit(
                 UNIT,
                 restart_on=(
@@ -112,6 +113,7 @@ def opensearch_role(
                         str(NODE_PORT),
                         "green" if len(group) > 1 else "yellow",
                         str(len(group)),
+                        *(["join"] if host.name != group[0].name else []),
                     ),
                     timeout_s=START_TIMEOUT_S,
                 ),
@@ -123,7 +125,6 @@ def opensearch_role(
                 ),
                 rolling=len(group) > 1,
             ),
-            door_unit(),
         ),
         absent=("/etc/nginx/sites-enabled/default",),
         ports=(
