@@ -23,8 +23,6 @@ def make(image: Path, directory: Path, *, size_gb: int, files: tree.Files, user:
 
     `files` must hold etc/rehearsal/authorized_keys, which becomes the user's.
     """
-    if not USER.fullmatch(user):
-        raise LabError(f"'{user}' cannot be a login user: use lower-case letters and digits.")
     mount_point = directory / "root"
     mount_point.mkdir(exist_ok=True)
     unfinished = directory / "disk.img.new"
@@ -35,6 +33,15 @@ def make(image: Path, directory: Path, *, size_gb: int, files: tree.Files, user:
     script = str(SCRIPTS / "populate.sh")
     _run([*private(), "sh", script, str(unfinished), str(mount_point), user], tree.tar(files))
     os.replace(unfinished, directory / "disk.img")
+
+
+def checked_user(user: str) -> str:
+    """Return the name, or say what a login user may be called (root logs in nowhere)."""
+    if not USER.fullmatch(user) or user == "root":
+        raise LabError(
+            f"'{user}' cannot be a login user: use lower-case letters and digits, not 'root'."
+        )
+    return user
 
 
 def private() -> list[str]:

@@ -21,6 +21,8 @@ from inventories.lab.hosts import LabHost, Record
 BOOT_LIMIT_S = 60.0
 POWER_OFF_LIMIT_S = 30.0
 PROXY_PORT_BASE = 22000  # plus the host's number
+MIN_MEMORY_MB = 128
+MIN_DISK_GB = 2  # the size of the image
 BOOT = Path(__file__).parent / "scripts/boot.sh"
 
 
@@ -41,7 +43,7 @@ class LabDriver:
         fixed_ip: str | None = None,
     ) -> LabHost:
         """Make a host and boot it (2-4 s); the name must be free. Nothing is left on failure."""
-        state.checked_host(name)
+        _check_size(name, memory_mb, disk_gb, user)
         image = rootfs.image()
         with self._locked(name):
             old = hosts.read(self.lab, name)
@@ -207,6 +209,16 @@ class LabDriver:
             host_keys=record.host_keys,
             memory_mb=record.memory_mb,
         )
+
+
+def _check_size(name: str, memory_mb: int, disk_gb: int, user: str) -> None:
+    state.checked_host(name)
+    if memory_mb < MIN_MEMORY_MB or disk_gb < MIN_DISK_GB:
+        raise LabError(
+            f"Host '{name}' with {memory_mb} MB and {disk_gb} GB cannot be made: Debian 13 needs "
+            f"at least {MIN_MEMORY_MB} MB of memory and {MIN_DISK_GB} GB of disk."
+        )
+    disk.checked_user(user)
 
 
 def _answers(address: str, port: int) -> bool:

@@ -27,7 +27,7 @@ KEEP = 2  # images of older contents that stay, for people who switch between br
 # What the cloud images of Debian and Ubuntu have and a bare bootstrap lacks.
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "ca-certificates"),
-    *("iproute2", "curl", "procps", "iputils-ping", "less", "netbase"),
+    *("iproute2", "curl", "procps", "iputils-ping", "less", "netbase", "libpam-systemd"),
 )
 
 
