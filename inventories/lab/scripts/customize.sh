@@ -15,6 +15,9 @@ in_root systemctl disable --quiet systemd-networkd-wait-online.service 2>/dev/nu
 in_root passwd --quiet --lock root
 in_root groupadd --force --system sudo
 
+# Manuals are left out, but their folders must be there: Java's alternatives link into them.
+mkdir -p "$root"/usr/share/man/man1 "$root"/usr/share/man/man5 "$root"/usr/share/man/man8
+
 # Every host gets its own keys and machine id.
 rm -f "$root"/etc/ssh/ssh_host_*
 : > "$root/etc/machine-id"
