@@ -168,6 +168,17 @@ def test_host_keys_come_late_and_are_the_hosts_own() -> None:
             assert shown["fingerprintSHA256"] == "SHA256:" + digest.rstrip("=")
 
 
+def test_access_details_alone_lead_to_the_address(cloud: Cloud) -> None:
+    """A client that asks nothing else must not wait for ever."""
+    cloud.running("web-1")
+    details = [
+        cloud.client.get_instance_access_details(instanceName="web-1")["accessDetails"]
+        for _ in range(4)
+    ]
+    assert ["ipAddress" in d for d in details] == [False, True, True, True]
+    assert [bool(d["hostKeys"]) for d in details] == [False, False, False, True]
+
+
 def test_access_details_carry_a_key_that_must_not_be_kept(cloud: Cloud) -> None:
     cloud.running("web-1")
     reply = cloud.client.get_instance_access_details(instanceName="web-1")

@@ -59,6 +59,7 @@ def get_instance_access_details(service: Service, call: Call) -> Reply:
         raise invalid("Only ssh leads to a Linux instance")
     if instance.state != "running":
         raise bad_state("give access to", instance.name, instance.state)
+    instance.running_reads += 1
     details: dict[str, Any] = {
         "protocol": "ssh",
         "instanceName": instance.name,

@@ -31,7 +31,7 @@ class Delays:
 
     pending_s: float = 0.05  # an instance stays pending at least this long
     operation_s: float = 0.02  # stop, start, reboot, delete, attach
-    address_polls: int = 1  # reads of a running instance before its address shows
+    address_polls: int = 1  # readings of a running instance before its address shows
     host_key_polls: int = 2  # reads of the access details before host keys show
 
     @classmethod
