@@ -230,6 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
         except DropReplyError:
             log.info("%s: done, reply dropped", target)
             self.close_connection = True
+        except (BrokenPipeError, ConnectionResetError):
+            log.info("%s: done, but the client is gone", target)
+            self.close_connection = True
         except Exception as e:  # a defect of ours: loud, and never mistaken for the service
             log.exception("%s: the stand-in failed", target)
             stand_in.bugs.append(f"{target}: {e!r}")
