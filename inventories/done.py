@@ -47,5 +47,9 @@ def is_done(step: do.Instruction, owner: Owner, remote: Remote, local_key: Local
             return ip is None or not ip.attached_to
         case do.ReleaseIp():
             return remote.static_ip(step.name) is None
-        case do.PutPorts() | do.TagResource():
-            return False  # safe to repeat, so a failure is a failure
+        case do.PutPorts():
+            found = remote.instance(step.name)
+            return found is not None and found.open_ports == set(step.rules)
+        case do.TagResource():
+            tagged = remote.instance(step.name) or remote.key_pair(step.name)
+            return tagged is not None and set(step.tags) <= set(tagged.tags)

@@ -71,7 +71,7 @@ class Executor:
             raise _together(self._failures)
 
     def _attempt(self, step: do.Instruction) -> None:
-        target = step.host if isinstance(step, do.AttachIp) else step.name
+        target = step.host if isinstance(step, do.AllocateIp | do.AttachIp) else step.name
         if target in self._failures or step.name in self._failures:
             return
         try:

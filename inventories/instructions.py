@@ -77,9 +77,10 @@ class PutPorts:
 @dataclass(frozen=True)
 class AllocateIp:
     name: str
+    host: str
 
     def __str__(self) -> str:
-        return f"+ static IP {self.name}: allocate, free while attached"
+        return f"+ static IP {self.name}: allocate for {self.host}, free while attached"
 
 
 @dataclass(frozen=True)

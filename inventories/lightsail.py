@@ -29,7 +29,7 @@ Tags = tuple[tuple[str, str], ...]
 def connect(world: World, region: str, limits: Limits) -> Lightsail:
     """A client for a world. Nothing is called yet; credentials are looked for at the first call."""
     config = Config(
-        retries={"mode": "standard", "max_attempts": int(limits.attempts)},
+        retries={"mode": "standard", "total_max_attempts": int(limits.attempts)},
         connect_timeout=10,
         read_timeout=60,
         # A lab's API is on this machine whatever proxy the network needs.

@@ -161,7 +161,7 @@ def _ip_steps(
     if plan.host.wants_static_ip:
         if here:
             return []
-        steps: list[do.Instruction] = [] if have else [do.AllocateIp(name)]
+        steps: list[do.Instruction] = [] if have else [do.AllocateIp(name, host)]
         if have and have.attached_to:
             steps.append(do.DetachIp(name))
         return [*steps, do.AttachIp(name, host)]
