@@ -108,7 +108,8 @@ _BACKUP = (
     Rule("backup", "GET", "/_cluster/health", _HEALTH, bare=True),
     Rule("backup", "GET", f"/_snapshot(?:/{_NAME})?", _SNAPSHOT_ARGS, bare=True),
     Rule("backup", "GET", f"/_snapshot/{_NAME}/_all", _SNAPSHOT_ARGS, bare=True),
-    Rule("backup", "GET|PUT|POST|DELETE", f"/_snapshot/{_NAME}/{_SNAPSHOT}", _SNAPSHOT_ARGS),
+    Rule("backup", "GET|DELETE", f"/_snapshot/{_NAME}/{_SNAPSHOT}", _SNAPSHOT_ARGS, bare=True),
+    Rule("backup", "PUT|POST", f"/_snapshot/{_NAME}/{_SNAPSHOT}", _SNAPSHOT_ARGS),
     Rule("backup", "GET", f"/_snapshot/{_NAME}/{_SNAPSHOT}/_status", _SNAPSHOT_ARGS, bare=True),
 )
 #: Another search host asks before it would found a cluster of its own.
