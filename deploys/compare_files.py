@@ -16,6 +16,8 @@ from deploys.change import Change, keyed
 from deploys.model import File, Role
 from deploys.observation import Observation
 
+MUST_NOT = "must not be there"
+
 
 def expectation(now: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What compare-and-swap compares: kind, digest, target."""
@@ -112,7 +114,8 @@ def unwanted_changes(
 ) -> list[Change]:
     """What earlier runs of these roles left and nobody wants any more, and what must not be."""
     names = {r.name for r in roles}
-    found: dict[str, str] = {p: "must not be there" for r in roles for p in r.absent}
+    installing = any(not seen.packages.get(p.name) for r in roles for p in r.packages)
+    found: dict[str, str] = {p: MUST_NOT for r in roles for p in r.absent}
     for record in (seen.applied, seen.pending):
         for name, entry in (record or {}).get("entries", {}).items():
             kind, _, path = name.partition(":")
@@ -123,6 +126,9 @@ def unwanted_changes(
     out = []
     for path in sorted(found, reverse=True):  # what is inside a directory goes before it
         now = seen.paths.get(path)
+        if now is None and installing and found[path] == MUST_NOT:
+            line = f"- {path}: {MUST_NOT}, should a package of this run bring it"
+            out.append(Change("files", path, line, {"remove": [path, None]}, path=path))
         if now is None or path in keep:
             continue
         before = seen.entry(f"file:{path}")

@@ -85,7 +85,8 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         inventory = load_hosts(where.env)
         site = load_site(where)
     except ProvisionError as problem:
-        raise StoppedBeforeChangeError(str(problem)) from None
+        told = f"{problem}. Next: {problem.next_step}" if problem.next_step else str(problem)
+        raise StoppedBeforeChangeError(told) from None
     _refuse_flags(flags, inventory)
     keep = [x.split("=", 1)[1] for x in flags.get("data") or () if x.startswith("keep=")]
     # Any failure stops the run, also with a prompt: half a site is not what was asked for.
