@@ -156,6 +156,18 @@ def test_stuck_in_pending_can_be_deleted(cloud: Cloud) -> None:
     until(lambda: not cloud.client.get_instances()["instances"])
 
 
+def test_a_start_that_gets_stuck_can_be_deleted(cloud: Cloud) -> None:
+    cloud.running("web-1")
+    cloud.ended(cloud.client.stop_instance(instanceName="web-1")["operations"][0])
+    cloud.stand_in.faults.add(Fault("StartInstance", "stuck_pending"))
+    cloud.client.start_instance(instanceName="web-1")
+    with refused("OperationFailureException", text="pending"):
+        cloud.client.stop_instance(instanceName="web-1")
+    (delete,) = cloud.client.delete_instance(instanceName="web-1")["operations"]
+    assert cloud.ended(delete)["status"] == "Succeeded"
+    assert cloud.null.hosts == {}
+
+
 def test_host_keys_that_never_come_or_change() -> None:
     with running_cloud(delays=Delays(pending_s=0, address_polls=0, host_key_polls=0)) as cloud:
         cloud.running("web-1")

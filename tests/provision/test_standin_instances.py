@@ -95,6 +95,7 @@ def test_public_keys_reach_the_host_and_user_data_is_not_kept(cloud: Cloud) -> N
         ({"tags": [{"key": "aws:x", "value": "y"}]}, "aws:"),
         ({"tags": [{"key": "x"}, {"key": "x"}]}, "twice"),
         ({"tags": [{"value": "y"}]}, "key of 1 to 128"),
+        ({"addOns": [{"addOnType": "AutoSnapshot"}]}, "addOns cannot be had here"),
     ],
 )
 def test_a_create_that_cannot_be_is_refused_whole(
@@ -218,6 +219,10 @@ def test_stop_and_start_give_a_new_address_and_keep_the_rest(cloud: Cloud) -> No
 
 def test_power_needs_the_right_state(cloud: Cloud) -> None:
     cloud.running("web-1")
+    with refused("InvalidInputException", text="attributeUpdates cannot be had here"):
+        cloud.client.start_instance(
+            instanceName="web-1", attributeUpdates={"bundleId": "small_3_0"}
+        )
     with refused("OperationFailureException", "IncorrectInstanceState", "running"):
         cloud.client.start_instance(instanceName="web-1")
     (reboot,) = cloud.client.reboot_instance(instanceName="web-1")["operations"]

@@ -197,6 +197,8 @@ def test_a_key_pair_is_imported_once_listed_and_deleted(cloud: Cloud) -> None:
     assert len(client.get_key_pairs()["keyPairs"]) == 2
     pages = client.get_paginator("get_key_pairs").paginate()
     assert len([k for page in pages for k in page["keyPairs"]]) == 3
+    more = client.get_paginator("get_key_pairs").paginate(includeDefaultKeyPair=True)
+    assert "LightsailDefaultKeyPair" in {k["name"] for page in more for k in page["keyPairs"]}
     with refused("InvalidInputException", text="another fingerprint"):
         client.delete_key_pair(keyPairName="site-key", expectedFingerprint="00:11")
     client.delete_key_pair(keyPairName="site-key", expectedFingerprint=shown["fingerprint"])

@@ -91,6 +91,33 @@ def test_a_create_cut_off_by_a_kill_is_finished_by_the_next(tmp_path: Path, made
             assert driver.hosts["web-1"].host_keys == keys
 
 
+def test_a_deletion_while_the_host_is_being_made_leaves_no_host() -> None:
+    """The two must not overtake each other: first the host is there, then it is removed."""
+    driver = SlowDriver()
+    with running_cloud(driver) as cloud:
+        (create,) = cloud.create("web-1")
+        assert driver.asked.wait(5)
+        (delete,) = cloud.client.delete_instance(instanceName="web-1")["operations"]
+        assert cloud.state("web-1") == "shutting-down"
+        driver.go.set()
+        assert cloud.ended(delete)["status"] == "Succeeded"
+        assert cloud.ended(create)["status"] == "Failed"
+    assert driver.hosts == {}
+
+
+def test_only_the_latest_operations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inventories.lab.lightsail.service.OPERATIONS_KEPT", 3)
+    with running_cloud() as cloud:
+        (create,) = cloud.create("web-1")
+        cloud.ended(create)
+        for _ in range(5):
+            cloud.client.put_instance_public_ports(instanceName="web-1", portInfos=[])
+        kept = cloud.client.get_operations_for_resource(resourceName="web-1")["operations"]
+        assert [o["operationType"] for o in kept] == ["PutInstancePublicPorts"] * 3
+        with refused("NotFoundException"):
+            cloud.client.get_operation(operationId=create["id"])
+
+
 @pytest.mark.parametrize("job", ["stop", "delete"])
 def test_other_work_cut_off_is_finished_by_the_next(tmp_path: Path, job: str) -> None:
     state, driver = tmp_path / "state.json", NullDriver()

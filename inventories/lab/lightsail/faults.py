@@ -19,7 +19,7 @@ KINDS = {
     "quota": "refused because the account's limit is reached",
     "drop_reply": "the effect happens, the connection is closed without a reply",
     "operation_fails": "the call is accepted, its operation ends Failed and changes nothing",
-    "stuck_pending": "the instance stays pending until the faults are cleared or it is deleted",
+    "stuck_pending": "a create or start stays pending until faults are cleared or it is deleted",
     "no_host_keys": "access details carry no host keys",
     "change_host_keys": "access details carry other host keys than the host has",
     "foreign_tag": "the instance is shown with another owner's tags",

@@ -57,8 +57,16 @@ def create_instances(service: Service, call: Call) -> Reply:
     return {"operations": operations}
 
 
+def _refuse(call: Call, *parameters: str) -> None:
+    """Parameters of the service that have no effect here must not look as if they had one."""
+    for parameter in parameters:
+        if call.params.get(parameter):
+            raise invalid(f"{parameter} cannot be had here")
+
+
 def _check_create(service: Service, call: Call, names: list[str]) -> tuple[Blueprint, Reply]:
     account = service.account
+    _refuse(call, "addOns", "customImageName")
     if not names or len(set(names)) != len(names):
         raise invalid("instanceNames has to hold at least one name, each once")
     for name in names:
@@ -129,12 +137,14 @@ def _power(
     operation.outcome = "Failed" if call.fails else "Succeeded"
     if passing:
         instance.state = passing
+    instance.stuck = passing == "pending" and call.fault == "stuck_pending"
     reply = {"operations": [views.operation(service.account, operation)]}
     jobs.launch(service, instance, verb, operation)
     return reply
 
 
 def start_instance(service: Service, call: Call) -> Reply:
+    _refuse(call, "attributeUpdates")
     return _power(service, call, "start", ("stopped",), "pending")
 
 
@@ -154,7 +164,7 @@ def delete_instance(service: Service, call: Call) -> Reply:
         return {"operations": [views.operation(service.account, under_way)]}
     operation = service.begin(instance, "DeleteInstance", "Started")
     operation.outcome = "Failed" if call.fails else "Succeeded"
-    instance.state = "shutting-down"
+    instance.state, instance.stuck = "shutting-down", False
     reply = {"operations": [views.operation(service.account, operation)]}
     jobs.launch(service, instance, "delete", operation)
     return reply

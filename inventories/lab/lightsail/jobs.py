@@ -104,7 +104,7 @@ def _still_wanted(service: Service, instance: Instance, job: str) -> None:
 def _wait(service: Service, instance: Instance, job: str) -> None:
     seconds = service.delays.pending_s if job == "create" else service.delays.operation_s
     end = monotonic() + seconds
-    while monotonic() < end or (job == "create" and instance.stuck):
+    while monotonic() < end or instance.stuck:
         if service.stopping.wait(min(TICK_S, max(0.0, end - monotonic()) or TICK_S)):
             raise _Gone
         with service.lock:

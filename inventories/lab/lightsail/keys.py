@@ -20,6 +20,8 @@ from inventories.lab.lightsail.errors import invalid
 from inventories.lab.lightsail.service import Call, Reply, Service, page
 
 MIN_BITS = 2048
+# What an instance gets that names no key pair. Here nobody has its private half.
+DEFAULT = KeyPair("LightsailDefaultKeyPair", "", ":".join(["00"] * 16))
 
 
 def read_public_key(text: str) -> tuple[str, str]:
@@ -79,6 +81,8 @@ def get_key_pair(service: Service, call: Call) -> Reply:
 
 def get_key_pairs(service: Service, call: Call) -> Reply:
     found = sorted(service.account.key_pairs.values(), key=lambda k: k.name)
+    if call.params.get("includeDefaultKeyPair"):
+        found.append(DEFAULT)
     rows = [views.key_pair(service.account, k) for k in found]
     return page(rows, "keyPairs", call.params, size=2)
 

@@ -47,12 +47,13 @@ HANDLERS: dict[str, Callable[[Service, Call], Reply]] = {
     **lists.HANDLERS,
 }
 BODY_LIMIT = 1 << 20
+_LIMITED = {"AllocateStaticIp": "static IPs", "ImportKeyPair": "key pairs"}
 _REFUSALS: dict[str, Callable[[str], ApiError]] = {
     "throttle": lambda _: throttled(),
     "error500": lambda _: server_error(),
     "access_denied": access_denied,
     "expired_credentials": lambda _: expired(),
-    "quota": lambda op: quota_reached("static IPs" if "StaticIp" in op else "instances"),
+    "quota": lambda op: quota_reached(_LIMITED.get(op, "instances")),
 }
 _NAMES = ("instanceName", "staticIpName", "keyPairName", "resourceName")
 

@@ -22,6 +22,7 @@ from inventories.lab.lightsail.faults import FaultBook
 log = logging.getLogger("lightsail")
 
 Reply = dict[str, Any]
+OPERATIONS_KEPT = 500  # ended ones
 PAGE_SIZE = 5  # small, so that a client that does not paginate fails at once
 
 
@@ -119,7 +120,17 @@ class Service:
         zone = thing.zone if isinstance(thing, Instance) else "all"
         operation = Operation(thing.name, thing.kind, type_, zone, status)
         self.account.operations[operation.id] = operation
+        self._forget_oldest()
         return operation
+
+    def _forget_oldest(self) -> None:
+        """Keep the file small: a lab may live for weeks."""
+        now = time.time()
+        for operation in self.account.operations.values():
+            operation.settle(now)
+        ended = [o.id for o in self.account.operations.values() if o.terminal]
+        for identity in ended[: max(0, len(ended) - OPERATIONS_KEPT)]:
+            del self.account.operations[identity]
 
     def done(
         self,
