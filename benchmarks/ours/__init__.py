@@ -1,0 +1,1 @@
+"""The benchmark's state as a role of this project."""

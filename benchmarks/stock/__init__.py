@@ -1,0 +1,1 @@
+"""The benchmark's state by pyinfra's own operations."""
