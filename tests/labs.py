@@ -19,7 +19,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from inventories.lab import lifecycle, state
+from inventories.lab import lifecycle, machine, rootfs, state
 from inventories.lab.driver import LabDriver
 from inventories.loader import Host, HostKey, as_json, env_paths
 from inventories.ssh import known_hosts, ssh_config
@@ -102,8 +102,10 @@ def site(
     env: str, hosts: dict[str, tuple[str, int]], *, rtt_ms: int = 0, overlay: Path = OVERLAY
 ) -> Iterator[Site]:
     """A lab `env` with `hosts`: name -> (role, memory in MiB). Removes what a killed run left."""
-    with state.locked(state.ROOT / env, what=f"lab {env}"):
-        lifecycle.remove(env)
+    machine.check()
+    machine.install(lambda _: None)
+    rootfs.image()
+    lifecycle.down(env)
     try:
         with state.locked(state.ROOT / env, what=f"lab {env}"):
             lab = lifecycle.make(env, rtt_ms=rtt_ms)
@@ -126,12 +128,9 @@ def site(
         write_inventory(env, made)
         yield Site(env, driver, made)
     finally:
-        where = world(env) if state.find(env) else None
-        with state.locked(state.ROOT / env, what=f"lab {env}"):
-            lifecycle.remove(env)
-        if where is not None:
-            shutil.rmtree(where.generated, ignore_errors=True)
-            shutil.rmtree(where.secrets, ignore_errors=True)
+        lifecycle.down(env)
+        shutil.rmtree(ROOT / "inventories/generated" / env, ignore_errors=True)
+        shutil.rmtree(ROOT / ".secrets" / env, ignore_errors=True)
 
 
 def until(what: Callable[[], bool], limit_s: float = 30) -> None:
