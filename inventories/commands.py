@@ -175,7 +175,7 @@ def _executor(session: Session) -> Executor:
 
 def _ours(session: Session, name: str) -> str:
     """The state of a host of ours."""
-    instances = {i.name: i for i in session.owner.instances(session.remote())}
+    instances = {i.name: i for i in session.owner.mine(session.client.instances())}
     if name not in instances:
         raise ProvisionError(
             f"{name}: no host of ours has that name (ours: {', '.join(instances) or 'none'})",
@@ -188,7 +188,8 @@ def _ready(session: Session, check: set[str] | None = None) -> list[Host]:
     """All wanted hosts that exist, with pinned keys; those in `check` (default all) answer SSH."""
     pins = read_pins(session.where)
     tables = {h.name: h for h in session.spec.hosts}
-    instances = [i for i in session.owner.instances(session.remote()) if i.name in tables]
+    ours = session.owner.mine(session.client.instances())
+    instances = [i for i in ours if i.name in tables]
     up = [i for i in instances if i.state == "running"]
     with session.progress.waiting("Reading the SSH host keys from the API"):
         keys = wait_host_keys(session.client, up, pins, session.owner.env, session.limits)

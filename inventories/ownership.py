@@ -34,8 +34,12 @@ class Owner:
     def owns(self, tags: Iterable[tuple[str, str]]) -> bool:
         return set(self.tags) <= set(tags)
 
+    def mine(self, instances: Iterable[Instance]) -> list[Instance]:
+        """Those that are ours, by name."""
+        return sorted((i for i in instances if self.owns(i.tags)), key=lambda i: i.name)
+
     def instances(self, remote: Remote) -> list[Instance]:
-        return sorted((i for i in remote.instances if self.owns(i.tags)), key=lambda i: i.name)
+        return self.mine(remote.instances)
 
     def static_ips(self, remote: Remote) -> list[StaticIp]:
         """Static IPs of our making that are free or attached to an instance of ours."""

@@ -6,6 +6,7 @@ ours is replaced. Hosts are the stand-in's NullDriver: addresses on loopback wit
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from inventories.lab.lightsail import Delays, Fault, NullDriver, StandIn
 from inventories.provision import main
@@ -117,6 +119,16 @@ class Site:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """botocore parses its service models anew for each client; the files do not change here."""
+    original = JSONFileLoader.load_file
+    with pytest.MonkeyPatch.context() as patch:
+        cached = functools.cache(lambda path: original(JSONFileLoader(), path))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: cached(path))
+        yield
 
 
 @pytest.fixture(scope="session")
