@@ -86,8 +86,9 @@ def one_round(labs: list[Bench], results: Results, number: int, *, ansible: bool
             console.log(f"round {number + 1}, {lab.rtt_ms} ms, {variant.name}: {took:.2f} s")
 
 
-def measured(rtts: list[int], rounds: int, ansible_rounds: int) -> Results:
-    results, commit = Results(), stamp.commit()
+def measured(results: Results, rtts: list[int], rounds: int, ansible_rounds: int) -> None:
+    """All of it; `results` holds what was measured so far, whatever ends it."""
+    commit = stamp.commit()
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.locked(state.ROOT / ".bench", what="the benchmark's lock"))
         stack.callback(lambda: (state.ROOT / ".bench").rmdir())
@@ -100,7 +101,6 @@ def measured(rtts: list[int], rounds: int, ansible_rounds: int) -> Results:
             list(pool.map(lambda x: prepare(x, results, ansible=ansible_rounds > 0), labs))
         for number in range(rounds):
             one_round(labs, results, number, ansible=number < ansible_rounds)
-    return results
 
 
 def _terminated(*_: object) -> None:
@@ -118,25 +118,26 @@ def main() -> int:
         parser.error("--rounds from 1, --ansible-rounds from 0, --rtt from 0 to 1000")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
-    began, load = time.monotonic(), os.getloadavg()[0]
+    began, load, results = time.monotonic(), os.getloadavg()[0], Results()
+    code = 0
     try:
         machine.check()
         machine.install(console.log)
         machine.probe()
-        results = measured(sorted(set(given.rtt)), given.rounds, given.ansible_rounds)
+        measured(results, sorted(set(given.rtt)), given.rounds, given.ansible_rounds)
     except (LabError, measure.BenchError) as problem:
         console.print(str(problem), style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped; the benchmark's hosts are removed.")
-        return 130
+        console.print("Stopped; the benchmark's hosts are removed. Measured until then:")
+        code = 130
     show(results, console)
     loads = f"load average {load:.1f} before, {os.getloadavg()[0]:.1f} after"
     console.print(f"{os.cpu_count()} processors, {loads}; {time.monotonic() - began:.0f} s in all")
     if given.json:
         about = {"command": shlex.join(sys.argv), "cpus": os.cpu_count(), "load_before": load}
         given.json.write_text(json.dumps(as_json(results, **about), indent=2) + "\n")
-    return 0
+    return code
 
 
 if __name__ == "__main__":
