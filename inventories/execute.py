@@ -47,7 +47,7 @@ class Executor:
             self._attempt(first)
         up = hosts - self._failures.keys()
         if up:
-            with self._progress.waiting(f"Waiting for an address of the running {_list(up)}"):
+            with self._progress.waiting(f"Waiting until all run and have an address: {_list(up)}"):
                 self._failures |= wait_running(self._client, up, self._bringing_up, self._limits)
         for step in late:
             self._attempt(step)
@@ -62,7 +62,7 @@ class Executor:
                 self._attempt(step)
         gone = doomed - self._failures.keys()
         if gone:
-            with self._progress.waiting(f"Waiting for the end of {_list(gone)}"):
+            with self._progress.waiting(f"Waiting until all are gone: {_list(gone)}"):
                 wait_gone(self._client, gone, self._limits)
         for step in steps:
             if not isinstance(step, do.DeleteInstance):

@@ -8,7 +8,6 @@ folder can be deleted and rebuilt by `provision apply`.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from inventories import ssh
@@ -70,15 +69,12 @@ def _write(path: Path, text: str) -> bool:
             return False
     except OSError:
         pass
-    handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        Path(temp).replace(path)
-    except BaseException:
-        Path(temp).unlink(missing_ok=True)
-        raise
+    # One writer at a time (the environment's lock), so what a killed run left is overwritten.
+    temp = path.with_name(f".{path.name}.new")
+    with temp.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temp.chmod(0o644)
+    temp.replace(path)
     return True

@@ -101,7 +101,16 @@ def _change(env: str | None, name: str, command: Command, *, buying: bool = Fals
         except KeyboardInterrupt:
             _explain(session, ProvisionError("interrupted"), again)
             code = 1
+        except OSError as error:
+            _explain(session, _local(error), again)
+            code = 1
     raise typer.Exit(code)
+
+
+def _local(error: OSError) -> ProvisionError:
+    """Something of this machine: a full disk, a folder that is a file."""
+    where = f"{error.filename}: " if error.filename else ""
+    return ProvisionError(f"{where}{error.strerror or error}")
 
 
 def _explain(session: Session, failure: ProvisionError, again: str) -> None:
@@ -126,6 +135,9 @@ def main() -> None:
     except ProvisionError as failure:
         Progress().fail(failure.what, failure.next_step)
         code = failure.exit_code
+    except OSError as error:
+        Progress().fail(_local(error).what, "")
+        code = 1
     except KeyboardInterrupt:
         code = 1
     except Exception as error:

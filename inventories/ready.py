@@ -36,7 +36,7 @@ def wait_host_keys(
     if not poll(look, limit_s=limits.host_keys_s, every_s=limits.poll_s):
         without = ", ".join(i.name for i in instances if not keys.get(i.name))
         raise ProvisionError(
-            f"{without}: the API gave no SSH host keys within {limits.host_keys_s:.0f} s, so the "
+            f"{without}: the API gave no SSH host keys within {limits.host_keys_s:g} s, so the "
             "host cannot be told from an impostor; no file was changed"
         )
     return keys
@@ -55,7 +55,7 @@ def wait_ssh(hosts: list[Host], limits: Limits) -> None:
     if not poll(look, limit_s=limits.port_s, every_s=limits.poll_s):
         silent = ", ".join(f"{h.name} ({h.address} port {h.port})" for h in left.values())
         raise ProvisionError(
-            f"{silent}: no SSH server answered within {limits.port_s:.0f} s. Is this machine's "
+            f"{silent}: no SSH server answered within {limits.port_s:g} s. Is this machine's "
             "public address in operator_networks of site.toml?"
         )
 

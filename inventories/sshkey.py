@@ -70,8 +70,9 @@ def _load(path: Path) -> rsa.RSAPrivateKey | None:
 def _write_new(path: Path, data: bytes) -> None:
     """Whole and private from its first byte; a rival's file is kept, not replaced."""
     make_private(path.parent)
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_TRUNC, 0o600)
+    temp = path.with_name(f".{path.name}.new")
+    temp.unlink(missing_ok=True)  # a killed run's, never imported anywhere
+    handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -52,7 +52,7 @@ def wait_operations(client: Lightsail, operations: Iterable[Operation], limits: 
         slow = next(iter(waiting.values()))
         raise ProvisionError(
             f"{slow.resource}: operation {slow.id} is still {slow.status} after "
-            f"{limits.operation_s:.0f} s"
+            f"{limits.operation_s:g} s"
         )
 
 
@@ -84,7 +84,7 @@ def wait_running(
     if not poll(look, limit_s=limits.ready_s, every_s=limits.poll_s):
         for name in waiting:
             failures[name] = ProvisionError(
-                f"{name}: {seen[name]} after {limits.ready_s:.0f} s of waiting"
+                f"{name}: {seen[name]} after {limits.ready_s:g} s of waiting"
             )
     return failures
 
@@ -117,7 +117,7 @@ def wait_state(client: Lightsail, name: str, state: str, limits: Limits) -> Inst
 
     if poll(look, limit_s=limits.ready_s, every_s=limits.poll_s) and last[0] is not None:
         return last[0]
-    raise ProvisionError(f"{name}: {_described(last[0])} after {limits.ready_s:.0f} s")
+    raise ProvisionError(f"{name}: {_described(last[0])} after {limits.ready_s:g} s")
 
 
 def wait_gone(client: Lightsail, names: set[str], limits: Limits) -> None:
@@ -131,5 +131,5 @@ def wait_gone(client: Lightsail, names: set[str], limits: Limits) -> None:
 
     if not poll(look, limit_s=limits.ready_s, every_s=limits.poll_s):
         raise ProvisionError(
-            f"{', '.join(sorted(left))}: still there after {limits.ready_s:.0f} s of deleting"
+            f"{', '.join(sorted(left))}: still there after {limits.ready_s:g} s of deleting"
         )

@@ -213,3 +213,12 @@ def test_no_network(site: Site) -> None:
     assert "the Lightsail API cannot be reached" in result.err
     assert "provision status --env lab" in result.err
     assert "Traceback" not in result.err
+
+
+def test_trouble_of_this_machine_is_a_sentence_with_what_is_billed(site: Site) -> None:
+    """A folder that is a file stands for a full disk: the hosts exist, their files do not."""
+    site.generated.parent.mkdir()
+    site.generated.write_text("in the way")
+    failed(site.run("apply", "--yes"), str(site.generated), billed="$17.00 a month")
+    site.generated.unlink()
+    settled(site)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import stat
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,6 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inventories import wire
 from inventories.errors import ProvisionError
 from inventories.lab.lightsail import PLANTED_SECRETS
+from inventories.lab.lightsail.account import KeyPair
+from inventories.lab.lightsail.keys import read_public_key
+from inventories.sshkey import ensure_key
 from tests.provision.conftest import Site
 from tests.provision.test_faults import failed, settled
 
@@ -26,7 +31,7 @@ def test_keys_that_never_come_fail_closed(site: Site, monkeypatch: pytest.Monkey
     site.fail("GetInstanceAccessDetails", "no_host_keys", times=-1, name="app-1")
     failed(
         site.run("apply", "--yes"),
-        "app-1: the API gave no SSH host keys within 0 s",
+        "app-1: the API gave no SSH host keys within 0.3 s",
         billed="$17.00 a month",
     )
     assert not site.generated.exists()
@@ -117,14 +122,9 @@ def test_foreign_key_pair_of_our_name_is_left_alone(site: Site) -> None:
     site.run("apply", "--yes")
     site.run("destroy", "--yes")
     other = site.root / "other" / "ssh" / "id_rsa"
-    from inventories.sshkey import ensure_key
-
     mine = site.secrets / "ssh" / "id_rsa"
     public = ensure_key(other)
     account = site.api.service.account
-    from inventories.lab.lightsail.account import KeyPair
-    from inventories.lab.lightsail.keys import read_public_key
-
     line, fingerprint = read_public_key(public)
     account.key_pairs["fountainai-lab-key"] = KeyPair("fountainai-lab-key", line, fingerprint)
     result = site.run("apply", "--yes")
@@ -132,6 +132,31 @@ def test_foreign_key_pair_of_our_name_is_left_alone(site: Site) -> None:
     assert "key pair fountainai-lab-key exists and is not ours" in result.err
     assert account.key_pairs["fountainai-lab-key"].fingerprint == fingerprint
     assert mine.exists()
+
+
+def test_new_key_is_private_from_its_first_byte_and_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / ".secrets" / "lab" / "ssh" / "id_rsa"
+    path.parent.mkdir(parents=True)
+    (path.parent / ".id_rsa.new").write_text("what a killed run left")
+    public = ensure_key(path)
+    assert public.startswith("ssh-rsa ")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [stat.S_IMODE(p.stat().st_mode) for p in list(path.parents)[:3]] == [0o700] * 3
+    assert [p.name for p in path.parent.iterdir()] == ["id_rsa"]
+    before = path.read_bytes()
+    assert ensure_key(path) == public
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["", "not a key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+def test_damaged_private_key_is_told_and_kept(applied: Site, content: str) -> None:
+    key = applied.secrets / "ssh" / "id_rsa"
+    key.write_text(content)
+    result = applied.run("apply", "--yes")
+    assert result.code == 1
+    assert "no usable OpenSSH private key" in result.err
+    assert "Traceback" not in result.err
+    assert key.read_text() == content
 
 
 def _public(form: serialization.PublicFormat = serialization.PublicFormat.OpenSSH) -> str:
