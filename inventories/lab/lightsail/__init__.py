@@ -5,8 +5,9 @@ through a driver. Use `StandIn` in a process, or `python -m inventories.lab.ligh
 """
 
 from inventories.lab.lightsail.access import PLANTED_SECRETS
-from inventories.lab.lightsail.driver_api import Driver, NullDriver
+from inventories.lab.lightsail.driver_api import Driver
 from inventories.lab.lightsail.faults import Fault
+from inventories.lab.lightsail.null_driver import NullDriver
 from inventories.lab.lightsail.server import StandIn
 from inventories.lab.lightsail.service import Delays
 

@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from inventories.lab.lightsail import views
-from inventories.lab.lightsail.driver_api import fake_host_keys
 from inventories.lab.lightsail.errors import bad_state, invalid
+from inventories.lab.lightsail.null_driver import fake_host_keys
 from inventories.lab.lightsail.service import Call, Reply, Service
 
 _MARK = "PlantedTemporaryKeyOfTheLightsailStandIn"
