@@ -45,12 +45,14 @@ def checked_user(user: str) -> str:
 
 
 def private() -> list[str]:
-    """Command prefix: a mount namespace whose mounts nobody else sees; ends with its caller."""
-    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
+    """Command prefix: a mount namespace whose mounts nobody else sees."""
+    return ["unshare", "--mount", "--propagation", "private"]
 
 
 def _run(argv: list[str], stdin: bytes) -> None:
+    # ends with us: a killed creation must not go on writing into what `down` removes
+    argv = ["setpriv", "--pdeathsig", "KILL", *argv]
     done = subprocess.run(argv, input=stdin, capture_output=True, check=False)
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip()
-        raise LabError(f"A host's disk could not be made: {reason or argv[0]}.")
+        raise LabError(f"A host's disk could not be made: {reason or argv[3]}.")

@@ -58,7 +58,7 @@ def provision(lab: Lab) -> None:
     """Buy the hosts of the site file from the stand-in; ends with us when we are killed."""
     command = ["inventories.provision", "apply", "--env", lab.name, "--yes"]
     done = subprocess.run(
-        ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", *command],
+        ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", *command],
         cwd=worlds.project_root(),
         check=False,
     )

@@ -55,9 +55,9 @@ def recorded(record: Path) -> Recorded | None:
     """Read a record; None when there is none."""
     try:
         pid, start, boot = record.read_text().split()
+        return Recorded(int(pid), int(start), boot)
     except (FileNotFoundError, ValueError):
         return None
-    return Recorded(int(pid), int(start), boot)
 
 
 def alive(record: Path) -> Recorded | None:

@@ -122,6 +122,8 @@ def locked(directory: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]
     while True:
         try:
             directory.mkdir(parents=directory.parent == ROOT, exist_ok=True, mode=0o755)
+        except FileExistsError:
+            continue  # removed between the attempt and the look at what is there
         except FileNotFoundError:
             raise LabError(f"{what.capitalize()} cannot be reached: its lab was removed.") from None
         try:
