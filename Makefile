@@ -28,3 +28,22 @@ check: setup ## ruff, mypy and the project's own lints
 	.venv/bin/mypy
 	$(PY) -m pytest -q tests/lints
 
+test: check ## every test tier, rehearsal hosts included; cleans up after itself
+	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test" >&2; exit 1; }
+	$(PY) -m pytest -q -m "not long and not hosts"
+
+test-long: check ## the exhaustive sweeps on top
+	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test-long" >&2; exit 1; }
+	$(PY) -m pytest -q -m "not hosts"
+
+bench: setup ## measure against stock pyinfra and Ansible, as ratios
+	$(PY) -m benchmarks.converge
+
+rehearse: setup ## the main job from nothing in a lab (LAB=name); the hosts stay
+	@$(PY) -m inventories.lab.rehearsal --name $(LAB)
+
+rehearse-down: setup ## remove the lab (LAB=name) completely
+	@.venv/bin/rehearse down --name $(LAB)
+
+verify: setup ## test the hosts of DEPLOY_ENV (default: the lab) as they are
+	@$(PY) -m pytest tests/hosts -m hosts -q -p no:cacheprovider $(VERIFY)
