@@ -21,6 +21,7 @@ from inventories.loader import Host, read_pins
 from inventories.ownership import Owner
 from inventories.plan import Plan, make_plan, usd_of
 from inventories.plan_destroy import make_destroy
+from inventories.plan_json import plan_json, status_json
 from inventories.plan_text import billed_lines, plan_lines, status_lines
 from inventories.progress import Progress
 from inventories.ready import wait_host_keys, wait_ssh
@@ -75,7 +76,7 @@ def plan(session: Session, *, as_json: bool) -> int:
     """Show what apply would do. 2 when there is something to do."""
     found = session.plan(session.remote())
     if as_json:
-        session.progress.raw(json.dumps(_plan_json(session, found), indent=2))
+        session.progress.raw(json.dumps(plan_json(found, session.spec, session.owner), indent=2))
     else:
         session.progress.show(plan_lines(found, session.spec, session.owner, session.api))
     return PENDING if found.steps else DONE
@@ -108,7 +109,7 @@ def status(session: Session, *, as_json: bool) -> int:
     """Show what exists, from the API alone."""
     remote = session.remote()
     if as_json:
-        session.progress.raw(json.dumps(_status_json(session, remote), indent=2))
+        session.progress.raw(json.dumps(status_json(session.spec, session.owner, remote), indent=2))
     else:
         session.progress.show(status_lines(session.spec, session.owner, remote))
     return DONE
@@ -246,41 +247,3 @@ def _confirm(session: Session, word: str, question: str, yes: bool) -> None:
         answer = ""
     if answer != word:
         raise ProvisionError("nothing was done: not confirmed")
-
-
-def _plan_json(session: Session, found: Plan) -> dict[str, object]:
-    return {
-        "env": session.owner.env,
-        "site": session.owner.site,
-        "region": session.spec.site.region,
-        "pending": bool(found.steps),
-        "steps": [{"step": type(s).__name__, "name": s.name, "text": str(s)} for s in found.steps],
-        "hosts": [
-            {"name": h.host.name, "role": h.host.role, "size": h.host.size, "usd": h.bundle.usd}
-            for h in found.hosts
-        ],
-        "usd_month": found.usd,
-        "notes": list(found.notes),
-    }
-
-
-def _status_json(session: Session, remote: Remote) -> dict[str, object]:
-    ours = session.owner.instances(remote)
-    wanted = {h.name for h in session.spec.hosts}
-    return {
-        "env": session.owner.env,
-        "site": session.owner.site,
-        "hosts": [
-            {
-                "name": i.name,
-                "state": i.state,
-                "address": i.public_address or None,
-                "bundle": i.bundle_id,
-                "usd": usd_of(i, remote),
-                "wanted": i.name in wanted,
-            }
-            for i in ours
-        ],
-        "missing": sorted(wanted - {i.name for i in ours}),
-        "billed": billed_lines(session.owner, remote),
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,18 @@ def test_second_apply_stops_before_any_change_and_names_the_holder(
     holder.kill()
     holder.wait()
     settled(site)
+
+
+def test_interrupted_apply_says_what_exists_and_how_to_go_on(
+    site: Site, holder: subprocess.Popen[str]
+) -> None:
+    holder.send_signal(signal.SIGINT)
+    _, err = holder.communicate(timeout=30)
+    assert holder.returncode == 1
+    assert "interrupted" in err
+    assert "app-1 (pending) $5.00" in err
+    assert err.splitlines()[-1] == "Next: provision apply --env lab"
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
