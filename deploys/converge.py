@@ -7,6 +7,7 @@ output stays the report.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from deploys.model import Machine, Role, RoleError
 from deploys.observation import Observation, covers, query
 from deploys.ops import steps
 from deploys.plan import Plan, changes
-from deploys.preflight import problems
+from deploys.preflight import problems, warnings
 from deploys.report import report
 from deploys.run import Run, StoppedBeforeChangeError, current
 from deploys.secrets import SecretError
@@ -72,7 +73,9 @@ def make_plan(entry: str, run: Run, catalogue: Catalogue) -> tuple[Sequence[Role
     click.echo(report(host.name, plan, diff=show_diff, at=at), err=True)
     if seen.holder.strip():
         click.echo(f"[{host.name}] being changed right now by {seen.holder.strip()}", err=True)
-    found = problems(roles, seen, run.started)
+    found = problems(roles, seen, time.time())
+    for text in warnings(seen):
+        click.echo(f"[{host.name}] warning: {text}", err=True)
     if found:
         text = "; ".join(found)
         if not run.dry:

@@ -37,6 +37,7 @@ class Observation:
     applied: Mapping[str, Any] | None  # the record of the last finished run
     pending: Mapping[str, Any] | None  # the record of a run that began and did not finish
     holder: str = ""
+    login_ms: int = 0  # from the start of the login shell to the start of sudo's command
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Observation:

@@ -10,7 +10,7 @@ from deploys.observation import Observation
 SUPPORTED = {("debian", "13"), ("ubuntu", "24.04")}
 CLOCK_SKEW_S = 60  # beyond it TLS, apt and request signing fail
 OS_RESERVE_MB = 150  # what the OS itself needs; design, memory rule
-SLOW_LOGIN_S = 0.1  # every command pays it
+SLOW_LOGIN_MS = 100  # every command pays it
 
 
 def problems(roles: Sequence[Role], seen: Observation, controller_clock: float) -> list[str]:
@@ -35,10 +35,20 @@ def problems(roles: Sequence[Role], seen: Observation, controller_clock: float) 
             f"{machine.memory_mb} MB of memory, {memory} MB needed; take a larger size in site.toml"
         )
     for port in (p for r in roles for p in r.ports):
-        others = [x for x in seen.listeners.get(str(port.number), []) if x != port.process]
-        if others and not any(x == port.process for x in seen.listeners[str(port.number)]):
+        names = seen.listeners.get(str(port.number), [])
+        if names and port.process not in names:
             out.append(
-                f"port {port.number} is held by {', '.join(sorted(set(others)))}, not "
+                f"port {port.number} is held by {', '.join(sorted(set(names)))}, not "
                 f"{port.process}; stop it on the host and run again"
             )
     return out
+
+
+def warnings(seen: Observation) -> list[str]:
+    """Sentences that do not stop the run."""
+    if seen.login_ms <= SLOW_LOGIN_MS:
+        return []
+    return [
+        f"its login shell takes {seen.login_ms} ms before every command; look at the rc files of "
+        "the login user"
+    ]

@@ -7,7 +7,6 @@ sentence and exit 1, where pyinfra itself would go on or exit 0.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,7 +38,6 @@ class Run:
     keep: frozenset[str]  # paths to leave as they are on the hosts
     who: str
     at: str  # start, UTC
-    started: float  # seconds since the epoch
     commit: str
     record_key: bytes  # keys the digests of secrets in the hosts' records
 
@@ -100,7 +98,6 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
             keep=frozenset(path for given in keep for path in given.split(",")),
             who=stamp.who(),
             at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            started=time.time(),
             commit=stamp.commit(),
             record_key=secrets.record_key(where.secrets).reveal(),
         )

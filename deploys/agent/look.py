@@ -253,6 +253,23 @@ def holder():
     return read(RUN + "/holder").decode(errors="replace")
 
 
+def login_ms():
+    """Milliseconds between the start of the login shell (sshd's child) and of this process: what
+    rc files cost every command. 0 where no sshd is above."""
+    pid, started, shell = os.getpid(), None, None
+    while pid > 1:
+        name, _, rest = read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")
+        fields = rest.split()
+        if not fields or "(sshd" in name:
+            break
+        shell = int(fields[19])
+        started = shell if started is None else started
+        pid = int(fields[1])
+    else:
+        return 0
+    return (started - shell) * 1000 // os.sysconf("SC_CLK_TCK") if started else 0
+
+
 def observe(request):
     disk = os.statvfs("/")
     users, groups = accounts(request["users"], request["groups"])
@@ -280,4 +297,5 @@ def observe(request):
         "applied": applied,
         "pending": pending,
         "holder": holder(),
+        "login_ms": login_ms(),
     }
