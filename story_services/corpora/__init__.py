@@ -1,0 +1,1 @@
+"""Plays in and out of the forms in which they are written."""
