@@ -1,0 +1,88 @@
+"""What the rehearsal reads from its commands' output, and what it says at the end. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from inventories.lab.errors import LabError
+from inventories.lab.transcript import LOG, Outcome
+
+_PLANNED = re.compile(r"\[([a-z0-9-]+)\] (?:(\d+) changes?|no changes.*)$")
+_DETAIL = re.compile(r"\[[a-z0-9-]+\] +(units that start|note:|kept as it is|would stop)")
+_PASSED = re.compile(r"(\d+) passed.* in ")
+
+
+def provision_plan(outcome: Outcome) -> str:
+    total = next((x.split()[-1] for x in outcome.lines if x.split()[:1] == ["total"]), "?")
+    pending = "changes pending" if outcome.code else "nothing to change"
+    return f"{pending}, USD {total} a month in production"
+
+
+def dry_line(line: str) -> bool:
+    """Of a dry run: how much changes on each host, and what restarts; the rest is in the file."""
+    return bool(_PLANNED.match(line) or _DETAIL.match(line) or "rror" in line)
+
+
+def dry_run(outcome: Outcome) -> str:
+    counts = {m[1]: int(m[2] or 0) for line in outcome.lines if (m := _PLANNED.match(line))}
+    if not counts:
+        raise LabError("it showed no plan for any host")
+    return f"{_per_host(counts)}; every difference: {outcome.file}"
+
+
+def converged(outcome: Outcome) -> str:
+    return f"operations that changed something: {_per_host(_changed(outcome))}"
+
+
+def unchanged(outcome: Outcome) -> str:
+    """The proof of a repeat: no operation changed anything, and each host's plan said so."""
+    changed = _changed(outcome)
+    said = {m[1]: int(m[2] or 0) for line in outcome.lines if (m := _PLANNED.match(line))}
+    if any(changed.values()) or any(said.values()) or set(said) != set(changed):
+        raise LabError(
+            f"a second apply was to change nothing, but these operations did: {_per_host(changed)}"
+        )
+    return f"0 changes on {len(changed)} hosts"
+
+
+def _changed(outcome: Outcome) -> dict[str, int]:
+    """Host -> operations that changed something on it, from pyinfra's JSON."""
+    try:
+        operations = json.loads(outcome.data[-1])["results"]["operations"]
+        hosts = {h for op in operations for h in (*op["success"], *op["no_change"])}
+        return {h: sum(h in op["success"] for op in operations) for h in hosts}
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise LabError("pyinfra printed no result") from None
+
+
+def verified(outcome: Outcome) -> str:
+    found = [m[1] for line in outcome.lines if (m := _PASSED.search(line))]
+    if not found:
+        raise LabError("no test ran")
+    return f"{found[-1]} tests passed"
+
+
+def loaded(outcome: Outcome) -> str:
+    return outcome.lines[-1].strip() if outcome.lines else "done"
+
+
+def _per_host(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def next_steps(name: str, logs: Path | None) -> list[str]:
+    """What to try on the hosts that are running now."""
+    lab = "" if name == "lab" else f" LAB={name}"
+    site = f"DEPLOY_ENV={name} .venv/bin/pyinfra inventory.py deploys/site.py --dry --diff"
+    return [
+        "",
+        f"The hosts of lab '{name}' keep running. Try next:",
+        f"  .venv/bin/rehearse status --name {name}          what is up, and where",
+        f"  .venv/bin/rehearse ssh search-1 --name {name}    log in (then edit a file by hand)",
+        f"  {site}    see what you edited",
+        f"  DEPLOY_ENV={name} make verify",
+        f"  make rehearse-down{lab}    remove all of it",
+        *([f"The whole output of this rehearsal: {logs / LOG}"] if logs else []),
+    ]

@@ -1,0 +1,205 @@
+"""Commands run one after the other for a person to watch: each shown, timed, recorded and judged.
+
+Guarantees: a command that fails stops everything after it, and the message carries the command to
+repeat it; a command does not outlive us. All output is also kept in files that only the owner can
+read. On a terminal a spinner shows the running step, without one a line every half minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from inventories.lab.errors import LabError
+
+STILL_S = 30.0
+LOG = "rehearsal.log"
+
+
+@dataclass
+class Outcome:
+    """What a command said. `data` is its stdout when that was asked for apart, else empty."""
+
+    code: int
+    lines: list[str] = field(default_factory=list)
+    data: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    file: Path | None = None  # where the complete output is
+
+
+def done(_: Outcome) -> str:
+    return "done"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command. `judge` turns its outcome into a few words or raises LabError with a reason;
+    `show` chooses the lines for the screen, `keep` names a file for all of them, `data` reads
+    stdout apart from the log on stderr."""
+
+    name: str
+    command: str  # as typed in the project's root: [VARIABLE=value ...] program argument ...
+    codes: tuple[int, ...] = (0,)
+    judge: Callable[[Outcome], str] = done
+    show: Callable[[str], bool] = lambda _: True
+    keep: str = ""
+    data: bool = False
+
+
+class Transcript:
+    """Runs steps in `root` and remembers what came of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._results: list[tuple[str, str, float]] = []
+        self._unwritten: list[str] = []
+        self._log: Path | None = None
+
+    def say(self, line: str, style: str = "") -> None:
+        """One line on the screen and in the log."""
+        self._console.print(Text(line, style=style))
+        self._record(line)
+
+    def run(
+        self, step: Step, number: int, total: int, find_folder: Callable[[], Path | None]
+    ) -> None:
+        """Run one step; LabError when it fails. `find_folder` says where logs go, once there."""
+        self.say("")
+        self.say(f"[{number}/{total}] {step.name}", "bold")
+        self.say(f"$ {step.command}", "cyan")
+        began = time.monotonic()
+        outcome = self._carried_out(step)
+        outcome.seconds = time.monotonic() - began
+        self._keep(step, outcome, find_folder())
+        try:
+            if outcome.code not in step.codes:
+                how = f"exit {outcome.code}" if outcome.code >= 0 else f"signal {-outcome.code}"
+                raise LabError(f"it ended with {how}, the reason is above")
+            verdict = step.judge(outcome)
+        except LabError as problem:
+            self._results.append((step.name, "FAILED", outcome.seconds))
+            self.summary()
+            where = f" The whole output: {self._log}." if self._log else ""
+            raise LabError(
+                f"step {number} of {total}, '{step.name}', failed: {problem}.{where}\n"
+                f"Repeat it with: {step.command}"
+            ) from None
+        self._results.append((step.name, verdict, outcome.seconds))
+        self.say(f"{step.name}: {verdict} ({_span(outcome.seconds)})", "green")
+
+    def summary(self) -> None:
+        """Every step with its result and time, and the sum."""
+        table = Table("step", "result", "time")
+        table.columns[2].justify = "right"
+        for name, verdict, seconds in self._results:
+            table.add_row(name, verdict, _span(seconds))
+            self._record(f"{name}: {verdict}, {_span(seconds)}")
+        table.add_section()
+        table.add_row("all", "", _span(sum(seconds for *_, seconds in self._results)))
+        self._console.print()
+        self._console.print(table, soft_wrap=False)
+
+    def _carried_out(self, step: Step) -> Outcome:
+        argv = ["env", "NO_COLOR=1", "PYINFRA_PROGRESS=off", *shlex.split(step.command)]
+        if shutil.which("setpriv"):  # a killed rehearsal must not leave a converge at work
+            argv = ["setpriv", "--pdeathsig", "TERM", *argv]
+        process = subprocess.Popen(
+            argv,
+            cwd=self.root,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if step.data else subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        outcome = Outcome(0)
+        with self._working(step.name):
+            for line, is_data in self._output(process, step):
+                (outcome.data if is_data else outcome.lines).append(line)
+                if not is_data and step.show(line):
+                    self._console.print(Text(f"    {line}", style="dim"))
+                self._record(f"    {line}")
+            outcome.code = process.wait()
+        return outcome
+
+    def _output(self, process: subprocess.Popen[str], step: Step) -> Iterator[tuple[str, bool]]:
+        """Lines as they come, with whether they are data; a sign of life while there are none."""
+        lines: queue.Queue[tuple[str, bool] | None] = queue.Queue()
+
+        def read(stream: IO[str], is_data: bool) -> None:
+            for line in stream:
+                lines.put((line.rstrip("\n"), is_data))
+            lines.put(None)
+
+        assert process.stdout is not None
+        streams = [(process.stdout, step.data)]
+        streams += [(process.stderr, False)] if process.stderr else []
+        for stream, is_data in streams:
+            threading.Thread(target=read, args=(stream, is_data), daemon=True).start()
+        began, open_streams = time.monotonic(), len(streams)
+        while open_streams:
+            try:
+                line = lines.get(timeout=STILL_S)
+            except queue.Empty:
+                if not self._console.is_terminal:
+                    self.say(f"    ... {step.name}: {_span(time.monotonic() - began)} so far")
+                continue
+            if line is None:
+                open_streams -= 1
+            else:
+                yield line
+
+    @contextlib.contextmanager
+    def _working(self, name: str) -> Iterator[None]:
+        if self._console.is_terminal:
+            with self._console.status(Text(name)):
+                yield
+        else:
+            yield
+
+    def _keep(self, step: Step, outcome: Outcome, folder: Path | None) -> None:
+        if folder is None:
+            return
+        if self._log is None:
+            self._log = folder / LOG
+            _private(self._log).close()
+        self._record()
+        if step.keep:
+            outcome.file = folder / step.keep
+            with _private(outcome.file) as file:
+                file.writelines(f"{line}\n" for line in outcome.lines)
+
+    def _record(self, *lines: str) -> None:
+        self._unwritten += lines
+        if self._log is not None:
+            with self._log.open("a") as file:
+                file.writelines(f"{line}\n" for line in self._unwritten)
+            self._unwritten.clear()
+
+
+def _private(path: Path) -> IO[str]:
+    """An empty file for its owner alone."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+    )
