@@ -1,0 +1,113 @@
+"""The hosts of DEPLOY_ENV as fixtures: `me`/`host` is each host, `search`/`node` each search host.
+
+Collected only when it is asked for by its path (`make verify`): a plain run of the tests has no
+hosts. Without a usable environment it ends at once with one sentence and exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host as Shell
+
+from deploys.model import Machine
+from inventories.errors import ProvisionError
+from inventories.loader import Host
+from tests.hosts.support import Door, Site, door, machine_of
+
+HERE = Path(__file__).parent
+SITE: pytest.StashKey[Site] = pytest.StashKey()
+
+
+def _asked(config: pytest.Config) -> bool:
+    paths = [Path(config.invocation_params.dir, arg.split("::")[0]) for arg in config.args]
+    return any(path.resolve() == HERE or HERE in path.resolve().parents for path in paths)
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    return None if _asked(config) else True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _asked(config):
+        return
+    control = Path(tempfile.mkdtemp(prefix="verify-"))
+    try:
+        site = Site.load(control)
+    except ProvisionError as problem:
+        shutil.rmtree(control)
+        pytest.exit(f"verify: {problem}. Next: {problem.next_step}", returncode=1)
+    config.stash[SITE] = site
+    if reason := site.unreachable():
+        pytest_unconfigure(config)
+        where = "rehearse status --name" if site.where.is_lab else "provision status --env"
+        pytest.exit(f"verify: {reason}. Next: {where} {site.where.env}", returncode=1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SITE in config.stash:
+        config.stash[SITE].close()
+        shutil.rmtree(config.stash[SITE].control, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.hosts)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    site = metafunc.config.stash[SITE]
+    for name, hosts in (("me", site.hosts), ("search", site.inventory.by_role("opensearch"))):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, hosts, ids=[h.name for h in hosts], scope="session")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    site = config.stash.get(SITE, None)
+    return f"hosts of {site.where.env}: {', '.join(site.inventory.hosts)}" if site else ""
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for note in config.stash[SITE].notes if SITE in config.stash else ():
+        terminalreporter.write_line(note)
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> Site:
+    return request.config.stash[SITE]
+
+
+@pytest.fixture(scope="session")
+def host(site: Site, me: Host) -> Shell:
+    return site.shell(me)
+
+
+@pytest.fixture(scope="session")
+def machine(host: Shell) -> Machine:
+    return machine_of(host)
+
+
+@pytest.fixture(scope="session")
+def node(site: Site, search: Host) -> Shell:
+    return site.shell(search)
+
+
+@pytest.fixture(scope="session")
+def at_door(site: Site, search: Host) -> Iterator[Door]:
+    with door(site, search) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def disruptive(site: Site) -> None:
+    """Tests that stop a node for half a minute run in a lab, elsewhere only when asked for."""
+    if os.environ.get("VERIFY_DISRUPTIVE", "1" if site.where.is_lab else "0") != "1":
+        pytest.skip("this stops the search node for a while: set VERIFY_DISRUPTIVE=1 to allow it")

@@ -1,0 +1,198 @@
+"""What the suite on real hosts shares: the site under test, and requests at the search door.
+
+Everything comes from the generated inventory; ssh is the generated ssh_config, strict host keys
+included. The door is reached as an operator reaches it in production: through ssh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import testinfra
+from testinfra.host import Host as Shell
+
+from deploys.model import Machine
+from deploys.settings import DOOR_PORT
+from inventories.loader import Host, Inventory, load_hosts
+from inventories.spec import SiteSpec, load_site
+from inventories.worlds import World, world
+
+
+@dataclass
+class Site:
+    """The environment under test. `notes` is what the person reads after the tests."""
+
+    where: World
+    inventory: Inventory
+    spec: SiteSpec
+    control: Path  # folder of ssh's control sockets
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, control: Path) -> Site:
+        """The site of DEPLOY_ENV; ProvisionError when there is none."""
+        where = world()
+        return cls(where, load_hosts(where.env), load_site(where), control)
+
+    @property
+    def hosts(self) -> list[Host]:
+        return list(self.inventory.hosts.values())
+
+    def ssh(self, host: Host, *options: str) -> list[str]:
+        """The command for a host, over the one connection to it that all share."""
+        config = ["-F", str(self.inventory.paths.ssh_config), "-S", str(self.control / host.name)]
+        return ["ssh", *config, "-o", "BatchMode=yes", *options, host.name]
+
+    def shell(self, host: Host) -> Shell:
+        """The host as testinfra sees it, as root through sudo."""
+        return testinfra.get_host(
+            f"ssh://{host.name}", ssh_config=str(self.inventory.paths.ssh_config), sudo=True,
+            controlpath=str(self.control / host.name), controlpersist=300,
+        )  # fmt: skip
+
+    def unreachable(self) -> str:
+        """Why a host cannot be tested; "" when all answer. Opens the connections on the way."""
+        opened = {
+            host.name: subprocess.Popen(
+                [*self.ssh(host, "-o", "ConnectTimeout=15", "-o", "ControlMaster=auto",
+                           "-o", "ControlPersist=300s"), "sudo", "-n", "true"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                text=True,
+            )
+            for host in self.hosts
+        }  # fmt: skip
+        said = {name: _last_words(process) for name, process in opened.items()}
+        bad = [f"{name} cannot be tested: {text}" for name, text in said.items() if text]
+        return "; ".join(bad)
+
+    def close(self) -> None:
+        """End the connections: nothing of ours stays behind."""
+        for host in self.hosts:
+            subprocess.run(self.ssh(host, "-O", "exit"), capture_output=True, check=False)
+
+    @property
+    def pki(self) -> Path:
+        return self.where.secrets / "pki"
+
+    def credentials(self, role: str) -> tuple[Path, Path]:
+        """Certificate and key of a client role; they are read here, never made."""
+        return self.pki / f"{role}.pem", self.pki / f"{role}.key"
+
+
+def _last_words(process: subprocess.Popen[str]) -> str:
+    _, error = process.communicate(timeout=60)
+    lines = error.strip().splitlines()
+    return (lines[-1] if lines else "no reason given") if process.returncode else ""
+
+
+def machine_of(shell: Shell) -> Machine:
+    """What the host is, read on the host and not through the code under test."""
+    release = dict(
+        line.replace('"', "").split("=", 1)
+        for line in shell.file("/etc/os-release").content_string.splitlines()
+        if "=" in line
+    )
+    total = int(shell.check_output("grep MemTotal: /proc/meminfo").split()[1])
+    return Machine(
+        memory_mb=total // 1024,
+        cpus=int(shell.check_output("nproc")),
+        arch=shell.check_output("dpkg --print-architecture"),
+        os_id=release["ID"],
+        os_version=release["VERSION_ID"],
+        os_codename=release["VERSION_CODENAME"],
+        container=shell.run("systemd-detect-virt --container").rc == 0,
+    )
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Door:
+    """The door of one search host, at a local port that leads to it through ssh."""
+
+    host: Host
+    port: int
+    ca: Path
+
+    def context(self, certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca)
+        if certificate:
+            context.load_cert_chain(*certificate)
+        return context
+
+    def connect(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """A TLS connection; the certificate must be the host's own, by its name."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        try:
+            return context.wrap_socket(plain, server_hostname=self.host.name)
+        except BaseException:
+            plain.close()
+            raise
+
+    def ask(
+        self, certificate: tuple[Path, Path] | None, method: str, uri: str, body: Any = None
+    ) -> Reply:
+        """One request with the URI exactly as given: no client tidies it up on the way."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.sock = self.connect(self.context(certificate))
+        with contextlib.closing(connection):
+            content = b"" if body is None else body
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
+            connection.putrequest(method, uri)
+            connection.putheader("Content-Type", "application/json")
+            connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders(data)
+            reply = connection.getresponse()
+            return Reply(reply.status, reply.read())
+
+
+@contextlib.contextmanager
+def door(site: Site, host: Host) -> Iterator[Door]:
+    """The door of a host through a tunnel of its own, which is what its sshd permits."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    forward = f"127.0.0.1:{port}:{host.private_address}:{DOOR_PORT}"
+    tunnel = subprocess.Popen(
+        [*site.ssh(host, "-S", "none", "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        until(lambda: tunnel.poll() is not None or _open(port), limit_s=30)
+        assert tunnel.poll() is None, f"no tunnel to {host.name}: {_last_words(tunnel)}"
+        yield Door(host, port, site.pki / "ca.pem")
+    finally:
+        tunnel.terminate()
+        tunnel.wait()
+
+
+def _open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def until(what: Callable[[], bool], limit_s: float, pause_s: float = 0.1) -> None:
+    """Poll until true; fail after the limit."""
+    deadline = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < deadline, f"not within {limit_s:.0f} s"
+        time.sleep(pause_s)
