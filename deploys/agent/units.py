@@ -1,25 +1,37 @@
 """Units and the firewall: start, restart, wait until healthy, take back what locks out."""
 
 import os
+import re
 import time
 
 from deploys.agent.look import RUN, read, sh, show_units
 from deploys.agent.write import Stop, do_files, do_links, must, write_whole
 
+LOG_LINES = 15  # of a unit's log, in the message about its failure
+DEATHS = 2  # a process that died so often while it was waited for will not come up
+
 
 def explain(name):
     """Why a unit is not well: systemd's result, an out-of-memory kill, its last log lines."""
     _, shown, _ = sh(["systemctl", "show", "-p", "Result,ExecMainStatus,ActiveState", name])
-    _, log, _ = sh(["journalctl", "-u", name, "-n", "12", "--no-pager", "-o", "cat"])
+    _, log, _ = sh(["journalctl", "-u", name, "-n", "200", "--no-pager", "-o", "cat"])
     lines = [" ".join(shown.split())]
     if "oom-kill" in shown or "status=137" in shown:
         lines.append("it was killed for want of memory")
-    return "\n  ".join(lines + log.splitlines())
+    # The frames of a stack trace say where, not why.
+    said = [x for x in log.splitlines() if not re.match(r"\s+at |\s*\.\.\. \d+ more", x)]
+    return "\n  ".join(lines + said[-LOG_LINES:])
+
+
+def restarts(name):
+    """How often systemd started the unit again by itself since it was last started by hand."""
+    _, count, _ = sh(["systemctl", "show", "-p", "NRestarts", "--value", name])
+    return int(count) if count.strip().isdigit() else 0
 
 
 def wait_healthy(name, check):
     deadline = time.monotonic() + check["timeout_s"]
-    said = "no answer"
+    said, before = "no answer", restarts(name)
     while True:
         code, out, err = sh(check["argv"], timeout=15)
         if code == 0:
@@ -27,6 +39,8 @@ def wait_healthy(name, check):
         said = (out + err).strip() or said
         state = show_units([name]).get(name, {})
         dead = state.get("ActiveState") in ("failed", "inactive")
+        # Started again and again: waiting longer will not make it well.
+        dead = dead or restarts(name) >= before + DEATHS
         if dead or time.monotonic() > deadline:
             raise Stop(f"{name} is not healthy: {said}\n  {explain(name)}")
         time.sleep(0.5)
@@ -35,10 +49,12 @@ def wait_healthy(name, check):
 def do_units(r):
     do_files({"files": r.get("files", ()), "remove": ()})
     for u in r["units"]:
-        if u.get("before") and u["action"] == "restart":
+        if u.get("before") and u["action"] in ("start", "restart"):
             must(
                 u["before"],
-                "{}: the step before its restart failed, it was not restarted".format(u["name"]),
+                "{}: the step before its {} failed, which was left out".format(
+                    u["name"], u["action"]
+                ),
             )
         do_links({"links": u.get("links", ())})
     sh(["systemctl", "daemon-reload"])
