@@ -12,13 +12,16 @@ help: ## list the commands
 
 setup: .venv/.ready ## install the locked dependencies into .venv (done by every other command)
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.locked: requirements.lock
 	@if ! python3 -c 'import ensurepip' 2>/dev/null; then \
 	  [ "$$(id -u)" = 0 ] || { echo "python3-venv is missing: run 'sudo apt-get install python3-venv', then make again" >&2; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; fi
 	@echo "Installing the locked dependencies into .venv"
 	@rm -rf .venv && python3 -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.ready: .venv/.locked pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
