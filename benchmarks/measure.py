@@ -27,7 +27,11 @@ def execute(variant: Variant, env: Mapping[str, str]) -> tuple[float, str]:
     """(seconds, output) of a run from start to exit; BenchError unless it exits 0."""
     whole = {**env, **variant.env}
     start = time.monotonic()
-    code, text = (_at_a_terminal if variant.prompt else _plain)(variant, whole)
+    try:
+        code, text = (_at_a_terminal if variant.prompt else _plain)(variant, whole)
+    except (OSError, subprocess.TimeoutExpired, pexpect.ExceptionPexpect) as error:
+        why = str(error).partition("\n")[0]
+        raise BenchError(f"{variant.name} did not run to its end: {why}") from None
     took = time.monotonic() - start
     if code != 0:
         tail = "\n".join(text.strip().splitlines()[-15:])
