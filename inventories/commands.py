@@ -99,7 +99,7 @@ def apply(session: Session, *, yes: bool, as_json: bool) -> int:
     else:
         files = "written" if written else "already as it should be"
         session.progress.show(
-            ["", f"{len(hosts)} hosts are ready; {session.where.generated} is {files}."]
+            ["", f"Hosts ready: {len(hosts)}; {session.where.generated} is {files}."]
             + [f"  {h.name:<12} {h.role:<11} {h.user}@{h.address} port {h.port}" for h in hosts]
         )
     return DONE

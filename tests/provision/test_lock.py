@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_consent_is_typed_on_a_terminal(site: Site) -> None:
     """A wrong word does nothing; `yes` buys; destroying asks for the environment's name."""
     assert "nothing was done: not confirmed" in on_terminal(["apply"], "y")
     assert site.changing() == []
-    assert "3 hosts are ready" in on_terminal(["apply"], "yes")
+    assert "Hosts ready: 3" in on_terminal(["apply"], "yes")
     assert set(site.api.service.account.instances) == HOSTS
     assert "nothing is billed" in on_terminal(["destroy"], "lab")
 
@@ -112,6 +113,10 @@ def on_terminal(args: list[str], answer: str) -> str:
     os.close(side)
     shown, answered = "", False
     while True:
+        # select, so that the stand-in's threads go on where gevent has made them cooperative
+        if not select.select([main], [], [], 30)[0]:
+            process.kill()
+            break
         try:
             data = os.read(main, 65536)
         except OSError:  # the terminal is gone with its last process
