@@ -138,11 +138,11 @@ class Door:
             context.load_cert_chain(*certificate)
         return context
 
-    def connect(self, context: ssl.SSLContext) -> ssl.SSLSocket:
-        """A TLS connection; the certificate must be the host's own, by its name."""
+    def connect(self, context: ssl.SSLContext, name: str = "") -> ssl.SSLSocket:
+        """A TLS connection; the certificate must be that of the host, or of `name`."""
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         try:
-            return context.wrap_socket(plain, server_hostname=self.host.name)
+            return context.wrap_socket(plain, server_hostname=name or self.host.name)
         except BaseException:
             plain.close()
             raise
@@ -172,7 +172,7 @@ def door(site: Site, host: Host) -> Iterator[Door]:
         port = probe.getsockname()[1]
     forward = f"127.0.0.1:{port}:{host.private_address}:{DOOR_PORT}"
     tunnel = subprocess.Popen(
-        [*site.ssh(host, "-S", "none", "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward)],
+        site.ssh(host, "-S", "none", "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
