@@ -30,7 +30,10 @@ from inventories.loader import Host
 
 
 def _look(asked: dict[str, Any]) -> Observation:
-    raw = host.get_fact(Observed, _stdin=requests.script(asked))
+    try:
+        raw = host.get_fact(Observed, _stdin=requests.script(asked))
+    except EOFError:  # pyinfra asked for a sudo password, and nobody was there to type it
+        raw = None
     if not raw:
         raise StoppedBeforeChangeError(
             f"{host.name} did not answer the observation; is python3 installed, and may "

@@ -14,6 +14,7 @@ from deploys.change import Change
 from deploys.plan import Plan
 
 AGENT = Path(__file__).resolve().parent / "agent"
+LOOKING = ("look", "observe")
 ACTING = ("look", "write", "system", "units", "act")
 _IMPORT = re.compile(r"^from deploys\.agent\.\w+ import (\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 
@@ -27,7 +28,7 @@ def script(request: Mapping[str, Any]) -> str:
     """What `python3 -IS -` reads on the host. The request travels as one JSON literal."""
     literal = f"json.loads({json.dumps(json.dumps(request, sort_keys=True))})"
     if request["do"] == "observe":
-        return _source(("look",)) + f"\nprint(json.dumps(observe({literal})))\n"
+        return _source(LOOKING) + f"\nprint(json.dumps(observe({literal})))\n"
     return _source(ACTING) + f"\nact({literal})\n"
 
 
