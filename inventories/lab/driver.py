@@ -14,7 +14,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from inventories.lab import cgroups, disk, hosts, identity, process, rootfs, state, tree
+from inventories.lab import cgroups, disk, hosts, identity, network, process, rootfs, state, tree
 from inventories.lab.errors import LabError
 from inventories.lab.hosts import LabHost, Record
 
@@ -149,8 +149,7 @@ class LabDriver:
         lab, place = self.lab, hosts.directory(self.lab, record.name)
         self._halt(record.name, 0)
         prefix, groups = self.groups.make(lab.name, record.name, record.memory_mb)
-        # nspawn names the host's link on the bridge after the machine: short, and unique by lab
-        machine = f"{lab.bridge[4:]}h{record.number}"
+        machine = network.machine(lab, record.number)
         process.spawn(
             [
                 *prefix,
@@ -188,6 +187,9 @@ class LabDriver:
         process.end(self._pid(name), grace_s=grace_s)
         self.groups.kill(self.lab.name, name)
         process.end(place / "proxy.pid", grace_s=2)
+        record = hosts.read(self.lab, name)
+        if record:
+            network.unplug(self.lab, record.number)
 
     def _remove(self, name: str) -> None:
         self._halt(name, 0)

@@ -104,6 +104,18 @@ table ip {lab.table} {{
 """
 
 
+def machine(lab: Lab, number: int) -> str:
+    """nspawn's name of a host. Short, and unique by lab: the host's link on the bridge has it."""
+    return f"{lab.bridge.removeprefix('flab')}h{number}"
+
+
+def unplug(lab: Lab, number: int) -> None:
+    """Remove a host's link at once: after a kill the kernel takes its time, and a boot needs it."""
+    link = f"vb-{machine(lab, number)}"
+    if Path("/sys/class/net", link).exists():
+        subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
+
+
 def down(lab: Lab) -> None:
     """Remove rules, bridge and what is still plugged into it; fine when nothing is there."""
     _run("nft", "-f", "-", text=f"table ip {lab.table}\ndelete table ip {lab.table}\n")
