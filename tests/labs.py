@@ -82,7 +82,7 @@ def write_inventory(env: str, hosts: Sequence[Host]) -> None:
 def _ssh_key(env: str) -> str:
     path = env_paths(world(env)).private_key
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa.generate_private_key(65537, 3072)
     path.touch(mode=0o600)
     path.write_bytes(
         key.private_bytes(
