@@ -1,0 +1,145 @@
+"""Three search hosts as one cluster: formed, restarted one by one while read, grown from one.
+
+Each host has the memory of a micro. What counts is what a reader sees through the doors.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.labs import write_inventory
+from tests.node_load import INDEX, known, load, make_index
+from tests.nodes import Node, nodes, wait_for_door, watched
+
+pytestmark = pytest.mark.lab
+NAMES = ("search-1", "search-2", "search-3")
+PLAYS = ("hamlet", "macbeth")
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with nodes("t-node-three", 1024, tmp_path_factory.mktemp("three"), NAMES) as made:
+        made.converge()
+        yield made
+
+
+@pytest.fixture
+def loaded(three: Node) -> Node:
+    client = three.client(timeout=60)
+    wait_for_door(client)
+    if not client.indices.exists(index=INDEX):
+        make_index(client)
+        load(client, PLAYS)
+    assert known(client)
+    return three
+
+
+def assert_whole(node: Node, count: int) -> None:
+    """One green cluster of that many nodes, whichever door is asked."""
+    for name in NAMES[:count]:
+        health = node.client(name).cluster.health()
+        assert (health["status"], health["number_of_nodes"]) == ("green", count), (name, health)
+
+
+def runs(node: Node) -> dict[str, str]:
+    """Which process each node is."""
+    return {
+        h.name: node.ssh("systemctl show -p MainPID --value opensearch", h.name) for h in node.hosts
+    }
+
+
+def test_three_fresh_hosts_form_one_green_cluster(three: Node) -> None:
+    assert_whole(three, 3)
+    three.converged()
+    figures = [str(three.memory(name)) for name in NAMES]
+    print("memory by host:", *figures, sep="\n  ")
+    assert all("kills 0" in text for text in figures)
+
+
+def test_each_index_has_a_copy_on_a_second_node(loaded: Node) -> None:
+    operator = loaded.client(role="operator")
+    (row,) = operator.cat.indices(index=INDEX, format="json")
+    assert (row["pri"], row["rep"], row["health"]) == ("1", "1", "green")
+
+
+def test_what_nodes_say_to_each_other_is_tls_and_only_theirs(three: Node) -> None:
+    """The node itself listens on loopback alone; the machine (no search host) is not let in."""
+    first = three.hosts[0]
+    listening = three.ssh("ss -Hltn '( sport = :9201 or sport = :9301 )'").split("\n")
+    assert all(" 127." in line for line in listening if line)
+    shown = three.ssh(
+        f"timeout 5 openssl s_client -connect {first.private_address}:9300 </dev/null 2>&1; true",
+        "search-2",
+    )
+    assert "TLSv1.3" in shown
+    with pytest.raises(TimeoutError):
+        socket.create_connection((first.private_address, 9300), timeout=3)
+
+
+def test_a_settings_change_restarts_one_node_at_a_time(loaded: Node) -> None:
+    before = runs(loaded)
+    loaded.settings(log_mb=150)
+    with watched(loaded, known) as seen:
+        loaded.converge()
+    print(f"rolling restart: {seen.reads} reads, {seen}")
+    assert seen.failures == []
+    assert seen.reads > 50
+    assert seen.fewest_nodes == 2
+    assert "red" not in seen.statuses
+    assert all(before[name] != pid for name, pid in runs(loaded).items())
+    assert_whole(loaded, 3)
+    loaded.converged()
+
+
+def test_a_node_that_does_not_come_back_stops_the_roll(loaded: Node) -> None:
+    """Two of three go on serving; after mending, a rerun finishes what was left."""
+    before = runs(loaded)
+    drop_in = "/etc/systemd/system/opensearch.service.d"
+    broken = "[Service]\\nEnvironment=OPENSEARCH_JAVA_OPTS=-XX:+NoSuchFlag\\n"
+    loaded.ssh(f"mkdir -p {drop_in} && printf '{broken}' > {drop_in}/broken.conf", "search-1")
+    loaded.settings(log_mb=160)
+    with watched(loaded, known) as seen:
+        text = loaded.refused()
+    assert "NoSuchFlag" in text
+    assert seen.failures == []
+    assert (seen.fewest_nodes, "red" in seen.statuses) == (2, False)
+    now = runs(loaded)
+    assert (now["search-2"], now["search-3"]) == (before["search-2"], before["search-3"])
+    loaded.ssh(f"rm -r {drop_in}", "search-1")
+    loaded.converge()
+    assert_whole(loaded, 3)
+    assert known(loaded.client())
+    assert all(before[name] != pid for name, pid in runs(loaded).items())
+    loaded.converged()
+
+
+@pytest.mark.long
+def test_one_host_grows_to_three_and_keeps_its_data(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with nodes("t-node-grow", 1024, tmp_path_factory.mktemp("grow"), NAMES) as all_three:
+        one = Node(all_three.site, all_three.overlay, all_three.hosts[:1])
+        write_inventory(one.site.env, one.hosts)
+        one.settings()
+        one.converge()
+        client = one.client()
+        make_index(client)
+        amount = load(client, PLAYS)
+        assert_whole(one, 1)
+
+        write_inventory(one.site.env, all_three.hosts)
+        all_three.settings()
+        all_three.converge()
+        assert_whole(all_three, 3)
+        all_three.converged()
+        for name in NAMES:
+            door = all_three.client(name)
+            assert door.count(index=INDEX)["count"] == amount
+            assert known(door)
+        (row,) = all_three.client(role="operator").cat.indices(index=INDEX, format="json")
+        print("grown:", json.dumps(row))
+        assert (row["rep"], row["health"]) == ("1", "green")
