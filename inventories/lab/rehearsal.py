@@ -44,7 +44,13 @@ def steps(name: str) -> list[Step]:
             judge=text.dry_run,
         ),
         Step("Converge", f"{here}{SITE} -y --json", judge=text.converged, data=True),
-        Step("Converge again", f"{here}{SITE} -y --json", judge=text.unchanged, data=True),
+        Step(
+            "Converge again",
+            f"{here}{SITE} -y --json",
+            show=text.dry_line,
+            judge=text.unchanged,
+            data=True,
+        ),
         Step("Verify", f"{here}make --no-print-directory verify", judge=text.verified),
         Step(
             "Load Hamlet and ask",

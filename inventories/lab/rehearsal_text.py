@@ -17,7 +17,7 @@ _PASSED = re.compile(r"(\d+) passed.* in ")
 def provision_plan(outcome: Outcome) -> str:
     total = next((x.split()[-1] for x in outcome.lines if x.split()[:1] == ["total"]), "?")
     pending = "changes pending" if outcome.code else "nothing to change"
-    return f"{pending}, USD {total} a month in production"
+    return f"{pending}, USD {total} a month"
 
 
 def dry_line(line: str) -> bool:
@@ -29,11 +29,11 @@ def dry_run(outcome: Outcome) -> str:
     counts = {m[1]: int(m[2] or 0) for line in outcome.lines if (m := _PLANNED.match(line))}
     if not counts:
         raise LabError("it showed no plan for any host")
-    return f"{_per_host(counts)}; every difference: {outcome.file}"
+    return f"changes: {_per_host(counts)}"
 
 
 def converged(outcome: Outcome) -> str:
-    return f"operations that changed something: {_per_host(_changed(outcome))}"
+    return f"operations done: {_per_host(_changed(outcome))}"
 
 
 def unchanged(outcome: Outcome) -> str:
@@ -65,7 +65,8 @@ def verified(outcome: Outcome) -> str:
 
 
 def loaded(outcome: Outcome) -> str:
-    return outcome.lines[-1].strip() if outcome.lines else "done"
+    """The count is in the first line; the command itself has checked it and the answer."""
+    return f"{outcome.lines[0].split()[0]} lines, the answer is the play's"
 
 
 def _per_host(counts: dict[str, int]) -> str:

@@ -184,6 +184,7 @@ class Transcript:
             outcome.file = folder / step.keep
             with _private(outcome.file) as file:
                 file.writelines(f"{line}\n" for line in outcome.lines)
+            self.say(f"    All of it, every difference included: {outcome.file}")
 
     def _record(self, *lines: str) -> None:
         self._unwritten += lines
