@@ -34,7 +34,7 @@ def test_a_line_without_a_speaker_is_told() -> None:
 
 
 def test_an_unknown_play_is_told_with_those_there_are() -> None:
-    with pytest.raises(CorpusError, match="no play 'cats'; it has: .*hamlet"):
+    with pytest.raises(CorpusError, match=r"no play 'cats'; it has: .*hamlet"):
         text_of("cats")
 
 
