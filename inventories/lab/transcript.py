@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -107,7 +108,7 @@ class Transcript:
         table = Table("step", "result", "time")
         table.columns[2].justify = "right"
         for name, verdict, seconds in self._results:
-            table.add_row(name, verdict, _span(seconds))
+            table.add_row(Text(name), Text(verdict), _span(seconds))
             self._record(f"{name}: {verdict}, {_span(seconds)}")
         table.add_section()
         table.add_row("all", "", _span(sum(seconds for *_, seconds in self._results)))
@@ -168,7 +169,11 @@ class Transcript:
     @contextlib.contextmanager
     def _working(self, name: str) -> Iterator[None]:
         if self._console.is_terminal:
-            with self._console.status(Text(name)):
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+            with Progress(
+                *columns, TimeElapsedColumn(), console=self._console, transient=True
+            ) as p:
+                p.add_task(name, total=None)
                 yield
         else:
             yield
