@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from collections.abc import Iterator
 
 import pytest
 from lab_support import Login, lab, left_behind, marks
 
+from inventories.lab import process
 from inventories.lab.driver import LabDriver
 from inventories.lab.errors import LabError
 from inventories.lab.hosts import LabHost
@@ -164,9 +165,10 @@ def test_reboot_comes_back_with_its_memory_limit(
 def test_a_host_whose_process_was_killed_is_stopped_and_can_be_started(
     driver: LabDriver, small: LabHost, login: Login
 ) -> None:
-    pid = int((driver.lab.directory / "hosts/small-1/host.pid").read_text().split()[0])
+    record = driver.lab.directory / "hosts/small-1/host.pid"
     login.run(small, "sync")
-    subprocess.run(["kill", "-9", str(pid)], check=True)
+    process.signal_recorded(record, signal.SIGKILL)
+    assert process.gone(record, 10)
     driver.reconcile()
     host = driver.get("small-1")
     assert host is not None
