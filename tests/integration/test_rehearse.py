@@ -1,0 +1,202 @@
+"""`make rehearse` from nothing, as a person runs it, and what must be true of it afterwards.
+
+One lab serves all tests of this file, in their order: what the rehearsal said, that a repeat
+changes nothing, that no secret went astray, that `make verify` finds what was broken by hand and a
+converge mends it. The last test removes the lab and looks for what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from inventories.lab import lifecycle, state
+from inventories.worlds import world
+from tests.integration.rehearse_support import (
+    ProcessList,
+    make,
+    readable_by_all,
+    secrets_of,
+    site_of,
+    world_state,
+)
+from tests.labs import ROOT, Site
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+LAB = "t-rehearse"
+SITE = "deploys/site.py"
+
+
+@dataclass
+class Rehearsal:
+    run: subprocess.CompletedProcess[str]
+    processes: ProcessList
+    site: Site
+
+    @property
+    def text(self) -> str:
+        return self.run.stdout + self.run.stderr
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Iterator[Rehearsal]:
+    lifecycle.down(LAB)  # what a killed run left
+    processes = ProcessList()
+    try:
+        with processes.watch():
+            run = make("rehearse", LAB)
+        assert run.returncode == 0, run.stdout[-6000:] + run.stderr
+        yield Rehearsal(run, processes, site_of(LAB))
+    finally:
+        lifecycle.down(LAB)
+
+
+def test_rehearsal_shows_its_commands_and_the_plays_answer(rehearsal: Rehearsal) -> None:
+    """From nothing to an answer; the person sees each command that led there."""
+    text = rehearsal.text
+    for command in (
+        f"$ .venv/bin/rehearse up --bare --name {LAB}",
+        f"$ .venv/bin/provision plan --env {LAB}",
+        f"$ DEPLOY_ENV={LAB} .venv/bin/pyinfra inventory.py deploys/site.py --dry --diff",
+        f"$ DEPLOY_ENV={LAB} make --no-print-directory verify",
+    ):
+        assert command in text
+    assert "changes pending, USD" in text
+    assert "0 changes on 3 hosts" in text
+    assert re.search(r"Verify: \d+ tests passed", text)
+    assert "4004 spoken lines of Hamlet (20 scenes, 1138 speeches)" in text
+    assert "LORD POLONIUS, act 2, scene 2" in text
+    assert f"make rehearse-down LAB={LAB}" in text
+
+
+def test_rehearsal_keeps_every_difference_of_the_dry_run(rehearsal: Rehearsal) -> None:
+    """On the screen stands a summary; the file has it all, for the owner alone."""
+    kept = state.ROOT / LAB / "log/dry-run.txt"
+    text = kept.read_text()
+    assert '+discovery.type: "single-node"' in text
+    assert "+PermitRootLogin no" in text
+    assert "secret" in text
+    assert kept.stat().st_mode & 0o077 == 0
+    assert "+PermitRootLogin no" not in rehearsal.text
+
+
+def test_another_apply_leaves_the_world_as_it_is(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """Counted, not timed: at most four channels per host; files, units, processes unchanged."""
+    before = world_state(rehearsal.site)
+    counts = tmp_path / "channels"
+    again = rehearsal.site.pyinfra(
+        SITE, "-y", "--json", COUNT_CHANNELS=str(counts), PYTHONPATH=str(ROOT / "tests/support")
+    )
+    totals = json.loads(again.stdout.splitlines()[-1])["results"]["totals"]
+    assert (totals["success"], totals["error"]) == (0, 0)
+    channels = json.loads(counts.read_text())
+    assert len(channels) == len(rehearsal.site.hosts)
+    assert max(channels.values()) <= 4, channels
+    assert world_state(rehearsal.site) == before
+
+
+def test_no_secret_went_astray(rehearsal: Rehearsal) -> None:
+    """Not on the screen, in logs, in derived files, in any process's arguments, in a file of a
+    host that others may read, or in a journal."""
+    secrets = secrets_of(rehearsal.site)
+    assert len(secrets) == len(set(secrets)) >= 15
+    logs = [p for p in (state.ROOT / LAB / "log").rglob("*") if p.is_file()]
+    derived = [p for p in world(LAB).generated.rglob("*") if p.is_file()]
+    assert logs
+    assert derived
+    texts = {
+        "screen": rehearsal.text,
+        "other commands": "".join(rehearsal.site.output),
+        "process list": "\n".join(rehearsal.processes.seen),
+        **{str(p): p.read_text(errors="replace") for p in [*logs, *derived]},
+    }
+    assert "opensearch" in texts["process list"]
+    for where, text in texts.items():
+        assert not [s for s in secrets if s in text], where
+        assert "PRIVATE KEY-----" not in text, where
+    for host in rehearsal.site.hosts:
+        assert readable_by_all(rehearsal.site, host.name, secrets) == "", host.name
+
+
+BREAKING = """
+systemd-run --quiet --unit=stray --service-type=exec python3 -m http.server 8099
+nft add rule inet host input tcp dport 8099 accept
+chmod 644 /etc/nginx/tls/door.key
+echo '// by hand' >> /etc/apt/apt.conf.d/52fountainai-upgrades
+echo PasswordAuthentication yes > /etc/ssh/sshd_config.d/00-mine.conf
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+ln -s /etc/nginx/sites-available/default /etc/nginx/sites-enabled/default
+cp /etc/ssh/ssh_host_ed25519_key /var/tmp/copy
+"""
+FOUND = {
+    "test_listening_sockets_are_exactly_the_wanted_ones": "8099",
+    "test_firewall_is_exactly_the_wanted_rule_set": "+\t\ttcp dport 8099 accept",
+    "test_managed_files_are_as_they_were_written": "52fountainai-upgrades: another content",
+    "test_private_keys_are_the_known_ones_and_closed": "/var/tmp/copy",
+    "test_sshd_takes_keys_only_and_never_root": "passwordauthentication",
+    "test_nothing_temporary_is_left": "policy-rc.d",
+    "test_nginx_serves_the_door_and_nothing_else": "sites-enabled",
+}
+NOT_MANAGED = """
+systemctl stop stray
+rm /usr/sbin/policy-rc.d /var/tmp/copy /etc/ssh/sshd_config.d/00-mine.conf
+"""
+
+
+def test_verify_names_what_was_broken_and_a_converge_mends_it(rehearsal: Rehearsal) -> None:
+    """A suite that passes whatever happens would be worth nothing."""
+    site = rehearsal.site
+    site.ssh("search-1", BREAKING)
+    verify = make("verify", LAB, VERIFY_DISRUPTIVE="0")
+    assert verify.returncode != 0
+    failed = set(re.findall(r"^FAILED \S+::(\w+)\[search-1\]", verify.stdout, re.MULTILINE))
+    assert failed == set(FOUND), verify.stdout[-4000:]
+    for said in (*FOUND.values(), "door.key: 0644 root:root, not 0600"):
+        assert said in verify.stdout, said
+    # What roles manage comes back by itself; what they do not know, a person takes away.
+    mended = site.pyinfra(SITE, "-y")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "CHANGED ON THE HOST" in mended.stderr
+    site.ssh("search-1", NOT_MANAGED)
+    again = make("verify", LAB, VERIFY_DISRUPTIVE="0")
+    assert again.returncode == 0, again.stdout[-4000:]
+    assert "set VERIFY_DISRUPTIVE=1 to allow it" in again.stdout
+
+
+def test_a_failing_step_is_named_with_its_command(rehearsal: Rehearsal) -> None:
+    """Somebody else works on the lab: the first step is refused, and nothing after it runs."""
+    with state.locked(state.ROOT / LAB, what="the lab"):
+        run = make("rehearse", LAB)
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert "step 1 of 8, 'Boot the lab', failed" in said
+    assert f"Repeat it with: .venv/bin/rehearse up --bare --name {LAB}" in said
+    assert "provision plan" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.long
+def test_a_rehearsal_can_be_repeated_on_the_same_lab(rehearsal: Rehearsal) -> None:
+    before = {h.name: h.created_at for h in rehearsal.site.hosts}
+    run = make("rehearse", LAB)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr
+    assert "nothing to change, USD" in run.stdout
+    assert {h.name: h.created_at for h in site_of(LAB).hosts} == before
+
+
+def test_rehearse_down_leaves_nothing(rehearsal: Rehearsal) -> None:
+    from lab_support import left_behind, marks
+
+    texts = marks(LAB)
+    gone = make("rehearse-down", LAB)
+    assert gone.returncode == 0, gone.stderr
+    assert left_behind(texts) == []
+    verify = make("verify", LAB)
+    assert verify.returncode != 0
+    assert f"no lab is called '{LAB}'" in verify.stdout + verify.stderr
