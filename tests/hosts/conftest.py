@@ -18,7 +18,8 @@ from testinfra.host import Host as Shell
 from deploys.model import Machine
 from inventories.errors import ProvisionError
 from inventories.loader import Host
-from tests.hosts.support import Door, Site, door, machine_of
+from tests.hosts.doors import Door, door
+from tests.hosts.support import Site, machine_of
 
 HERE = Path(__file__).parent
 SITE: pytest.StashKey[Site] = pytest.StashKey()

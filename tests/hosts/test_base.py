@@ -30,7 +30,9 @@ def listening(host: Shell) -> set[str]:
         protocol, _, _, _, local, *rest = line.split()
         name = re.search(r'\(\("([^"]+)"', " ".join(rest))
         local = local.replace("[::ffff:", "").replace("]:", ":", "::ffff:" in local)
-        found.add(f"{protocol} {local} {name[1] if name else '?'}")
+        # `*` is one socket for both families.
+        for each in (f"0.0.0.0{local[1:]}", f"[::]{local[1:]}") if local[0] == "*" else (local,):
+            found.add(f"{protocol} {each} {name[1] if name else '?'}")
     return found
 
 

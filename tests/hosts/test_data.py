@@ -14,7 +14,8 @@ import pytest
 from testinfra.host import Host as Shell
 
 from deploys.roles.opensearch import SNAPSHOTS
-from tests.hosts.support import Door, Reply, Site, until
+from tests.hosts.doors import Door, Reply
+from tests.hosts.support import Site, until
 
 REPOSITORY = "local"  # the one that upgrades use, too
 COMES_BACK_S = 300  # a node on a tenth of a core starts in minutes

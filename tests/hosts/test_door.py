@@ -14,7 +14,8 @@ from deploys.door.rules import organisation
 from deploys.pki import Pki
 from inventories.loader import Host
 from tests.door_cases import REFUSED
-from tests.hosts.support import Door, Site
+from tests.hosts.doors import Door
+from tests.hosts.support import Site
 
 LEAST_DAYS = 30  # a converge renews below that
 

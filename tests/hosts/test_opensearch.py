@@ -9,7 +9,8 @@ from testinfra.host import Host as Shell
 from deploys.roles.opensearch import CONF, DATA, LOGS, SNAPSHOTS, memory
 from deploys.settings import NODE_PORT, NODE_TRANSPORT_PORT
 from inventories.loader import Host
-from tests.hosts.support import Door, Site, machine_of
+from tests.hosts.doors import Door
+from tests.hosts.support import Site, machine_of
 
 NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
 

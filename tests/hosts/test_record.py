@@ -83,11 +83,18 @@ def test_managed_files_are_as_they_were_written(
         digest = digests.get(path, "absent")
         if (keyed(key, digest) if want["secret"] else digest) != want["digest"]:
             wrong.append(f"{path}: another content")
-        if found.get(path, ())[1:] != (want["mode"], want["owner"], want["group"]):
-            wrong.append(f"{path}: {found.get(path, 'absent')}, not {want['mode']:o}")
-    assert wrong == [], (
-        f"changed on {me.name} since run {record['run']}; the next converge shows it"
-    )
+        _, *rights = found.get(path, ("", 0, "", ""))
+        if rights != [want["mode"], want["owner"], want["group"]]:
+            wrong.append(f"{path}: {_rights(*rights)}, not {_rights(*map(want.get, _RIGHTS))}")
+    run = record["run"]
+    assert not wrong, "\n".join([f"changed on {me.name} since run {run}:", *wrong])
+
+
+_RIGHTS = ("mode", "owner", "group")
+
+
+def _rights(mode: int, owner: str, group: str) -> str:
+    return f"{mode:04o} {owner}:{group}" if owner else "absent"
 
 
 def test_managed_directories_and_links_are_as_they_were_made(
@@ -120,3 +127,14 @@ def test_private_keys_are_the_known_ones_and_closed(me: Host, host: Shell) -> No
     known |= {"/etc/nginx/tls/door.key"} if me.role == "opensearch" else set()
     assert {path for *_, path in found} == known
     assert {(mode, owner) for mode, owner, _ in found} == {("600", "root")}
+
+
+def test_the_operators_own_keys_are_closed(site: Site) -> None:
+    """The authority's key makes anybody anything; it stays here, for its owner alone."""
+    folder = site.where.secrets
+    assert folder.stat().st_mode & 0o777 == 0o700
+    keys = [*folder.rglob("*.key"), folder / "ssh/id_rsa"]
+    assert {
+        str(path): path.stat().st_mode & 0o777 for path in keys if path.stat().st_mode & 0o77
+    } == {}
+    assert len(keys) >= 2
