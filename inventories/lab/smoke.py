@@ -112,8 +112,15 @@ def main() -> None:
         typer.echo(f"smoke: {error}", err=True)
         sys.exit(1)
     except OpenSearchException as error:
-        typer.echo(f"smoke: the door did not do it: {error}", err=True)
+        typer.echo(f"smoke: {_told(error)}", err=True)
         sys.exit(1)
+
+
+def _told(error: OpenSearchException) -> str:
+    """nginx speaks HTML when the node behind it is down; everything else is in words already."""
+    if getattr(error, "status_code", None) in (502, 504):
+        return "the door is there, the node behind it is not; 'make verify' says more"
+    return f"the door did not do it: {error}"
 
 
 if __name__ == "__main__":
