@@ -105,7 +105,7 @@ class ProcessList:
         ended = threading.Event()
 
         def look() -> None:
-            while not ended.wait(0.05):
+            while not ended.wait(0.15):
                 for path in Path("/proc").glob("[0-9]*/cmdline"):
                     with contextlib.suppress(OSError):
                         self.seen.add(
