@@ -14,7 +14,7 @@ from deploys.change import Change
 from deploys.model import Role, Unit
 from deploys.observation import FIREWALL_TABLE, Observation, implied
 
-RESTORE_AFTER_S = 30  # a firewall change is undone after this long unless it is confirmed
+RESTORE_AFTER_S = 20  # a firewall change is undone after this long unless it is confirmed
 
 
 def touched(triggers: Iterable[str], paths: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ def confirm_over_new_connection(state: State, host: Host, script: str) -> bool:
     arguments = connector.make_paramiko_kwargs()
     client = SSHClient()
     try:
-        client.connect(arguments.pop("hostname"), **{**arguments, "timeout": 15})
+        client.connect(arguments.pop("hostname"), **{**arguments, "timeout": 10})
         stdin, stdout, stderr = client.exec_command("sudo -n python3 -IS -", timeout=30)
         stdin.write(script)
         stdin.channel.shutdown_write()
@@ -26,7 +26,7 @@ def confirm_over_new_connection(state: State, host: Host, script: str) -> bool:
     except (OSError, EOFError, PyinfraError, Exception) as problem:
         host.log(
             f"a new SSH connection failed under the new firewall rules ({problem}); "
-            "the host puts the old rules back within 30 seconds. Check operator_networks "
+            "the host puts the old rules back within seconds. Check operator_networks "
             "in site.toml and run the same command again"
         )
         return False

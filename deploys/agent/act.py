@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from deploys.agent.look import RUN
+from deploys.agent.look import RUN, read
 from deploys.agent.system import do_accounts, do_artefacts, do_directories, do_packages, do_sysctls
 from deploys.agent.units import do_confirm, do_firewall, do_units
 from deploys.agent.write import Stop, do_begin, do_files, do_finish, do_links
@@ -40,6 +40,12 @@ def locked(lock):
             time.sleep(0.2)
 
 
+def still_ours(who):
+    """Refuse a run whose lock went to another one, or expired while the network was silent."""
+    if who and read(RUN + "/holder").decode(errors="replace").strip() != who:
+        raise Stop("this run lost its lock on the host; run the same command again")
+
+
 def act(request):
     """Carry one request out; a failure is one sentence on stderr and exit 1."""
     os.makedirs(RUN, mode=0o755, exist_ok=True)
@@ -47,6 +53,7 @@ def act(request):
     try:
         with open(RUN + "/agent.lock", "a") as lock:
             locked(lock)
+            still_ours(request.get("holder"))
             DO[request["do"]](request)
     except Stop as e:
         sys.stderr.write(f"{e}\n")

@@ -15,10 +15,16 @@ from pyinfra.context import host
 from deploys.agent.look import STAGING
 from deploys.change import Change
 from deploys.facts.observed import AGENT
+from deploys.locking import holder, lock_all
 from deploys.requests import script, step
 from deploys.ssh_check import confirm_over_new_connection
 
 Commands = Generator[PyinfraCommand, None, None]
+
+
+def _signed(request: Mapping[str, object]) -> str:
+    """The request as a script, with the holder of the lock it stands on."""
+    return script({**request, "holder": holder(host)})
 
 
 @operation()
@@ -31,7 +37,7 @@ def carry_out(label: str, changes: Sequence[Change]) -> Commands:
     if not changes:
         host.noop(f"{label}: as wanted")
         return
-    yield StringCommand(AGENT, _stdin=script(step(label, changes)))
+    yield StringCommand(AGENT, _stdin=_signed(step(label, changes)))
 
 
 @operation()
@@ -56,8 +62,8 @@ def firewall(changes: Sequence[Change]) -> Commands:
     if not changes:
         host.noop("firewall: as wanted")
         return
-    yield StringCommand(AGENT, _stdin=script(step("firewall", changes)))
-    yield FunctionCommand(confirm_over_new_connection, (script({"do": "confirm"}),), {})
+    yield StringCommand(AGENT, _stdin=_signed(step("firewall", changes)))
+    yield FunctionCommand(confirm_over_new_connection, (_signed({"do": "confirm"}),), {})
 
 
 @operation()
@@ -70,7 +76,7 @@ def request(label: str, wanted: dict[str, object] | None) -> Commands:
     if wanted is None:
         host.noop(f"{label}: as wanted")
         return
-    yield StringCommand(AGENT, _stdin=script(wanted))
+    yield StringCommand(AGENT, _stdin=_signed(wanted))
 
 
 @operation()
@@ -79,8 +85,6 @@ def take_locks(needed: bool) -> Commands:
 
     + needed: whether this host has changes
     """
-    from deploys.locking import lock_all
-
     if not needed:
         host.noop("lock: not needed")
         return
