@@ -3,6 +3,7 @@ SHELL := /bin/bash
 LAB ?= lab
 DEPLOY_ENV ?= $(LAB)
 PY := .venv/bin/python
+PARALLEL ?= -n 3 --dist loadfile
 export DEPLOY_ENV LAB
 .DEFAULT_GOAL := help
 .PHONY: help setup check rehearse rehearse-down test test-long verify bench
@@ -17,7 +18,7 @@ setup: .venv/.ready ## install the locked dependencies into .venv (done by every
 	  [ "$$(id -u)" = 0 ] || { echo "python3-venv is missing: run 'sudo apt-get install python3-venv', then make again" >&2; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; fi
 	@echo "Installing the locked dependencies into .venv"
-	@rm -rf .venv && python3 -m venv .venv
+	@$(PY) -c '' 2>/dev/null || { rm -rf .venv && python3 -m venv .venv; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
@@ -33,11 +34,11 @@ check: setup ## ruff, mypy and the project's own lints
 
 test: check ## every test tier, rehearsal hosts included; cleans up after itself
 	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test" >&2; exit 1; }
-	$(PY) -m pytest -q -m "not long and not hosts"
+	$(PY) -m pytest -q -m "not long and not hosts" $(PARALLEL)
 
 test-long: check ## the exhaustive sweeps on top
 	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test-long" >&2; exit 1; }
-	$(PY) -m pytest -q -m "not hosts"
+	$(PY) -m pytest -q -m "not hosts" $(PARALLEL)
 
 bench: setup ## measure against stock pyinfra and Ansible, as ratios
 	$(PY) -m benchmarks.converge
