@@ -191,9 +191,9 @@ def watched(node: Node, check: Callable[[OpenSearch], bool]) -> Iterator[Watch]:
         raise AssertionError(f"no door answers: {error}")
 
     def read() -> None:
-        while not stop.wait(0.05):
+        while not stop.wait(0.2):
             try:
-                health = try_doors(lambda door: door.cluster.health(timeout="2s"))
+                health = try_doors(lambda door: door.cluster.health())
                 seen.fewest_nodes = min(seen.fewest_nodes, health["number_of_nodes"])
                 seen.statuses.add(health["status"])
                 if not try_doors(check):
@@ -216,8 +216,7 @@ def wait_for_door(client: OpenSearch, limit_s: float = 180) -> None:
 
     def answers() -> bool:
         try:
-            reply = client.cluster.health(wait_for_status="yellow", timeout="1s")
-            return reply["status"] in ("yellow", "green")
+            return client.cluster.health()["status"] in ("yellow", "green")
         except TransportError:
             return False
 

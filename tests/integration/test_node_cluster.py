@@ -69,8 +69,11 @@ def test_each_index_has_a_copy_on_a_second_node(loaded: Node) -> None:
 def test_what_nodes_say_to_each_other_is_tls_and_only_theirs(three: Node) -> None:
     """The node itself listens on loopback alone; the machine (no search host) is not let in."""
     first = three.hosts[0]
-    listening = three.ssh("ss -Hltn '( sport = :9201 or sport = :9301 )'").split("\n")
-    assert all(" 127." in line for line in listening if line)
+    listening = three.ssh(
+        "ss -Hltn '( sport = :9201 or sport = :9301 )' | awk '{print $4}'"
+    ).split()
+    assert len(listening) == 4  # HTTP, its own transport address and one for each peer
+    assert all(":127." in "::" + place.strip("[") for place in listening), listening
     shown = three.ssh(
         f"timeout 5 openssl s_client -connect {first.private_address}:9300 </dev/null 2>&1; true",
         "search-2",
