@@ -28,6 +28,7 @@ from tests.labs import ROOT, Site, site, until
 from tests.node_load import load, search_in_parallel
 
 DEPLOY = "deploys/opensearch.py"
+LIMIT_S = 1500  # for one converge on a machine that is busy with other labs
 PATIENT = (429, 502, 503, 504)  # the client's rule: ask again, ids make writes repeatable
 
 
@@ -49,13 +50,13 @@ class Node:
 
     def converge(self, **env: str) -> str:
         """Converge; the run's whole output. Fails the test when the run fails."""
-        done = self.site.pyinfra(DEPLOY, "-y", **env)
+        done = self.site.pyinfra(DEPLOY, "-y", timeout=LIMIT_S, **env)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def refused(self, *flags: str, **env: str) -> str:
         """Converge, expecting exit 1 without a traceback; the output."""
-        done = self.site.pyinfra(DEPLOY, *(flags or ("-y",)), **env)
+        done = self.site.pyinfra(DEPLOY, *(flags or ("-y",)), timeout=LIMIT_S, **env)
         text = done.stdout + done.stderr
         assert done.returncode == 1, text
         assert "Traceback" not in text, text

@@ -15,7 +15,7 @@ from tests.labs import write_inventory
 from tests.node_load import INDEX, known, load, make_index
 from tests.nodes import Node, nodes, wait_for_door, watched
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 NAMES = ("search-1", "search-2", "search-3")
 PLAYS = ("hamlet", "macbeth")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.node_load import known, load, make_index, play_files
 from tests.nodes import Node, nodes, under_load
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")

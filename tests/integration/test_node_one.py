@@ -18,7 +18,7 @@ from tests.labs import until
 from tests.node_load import INDEX, known, load, make_index, play_files
 from tests.nodes import Node, killed_at, nodes, starts, under_load, wait_for_door
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 OLD, NEW = "3.7.0", "3.8.0"
 SAMPLE = ("hamlet", "macbeth", "the-tempest", "julius-caesar")
 DROP_IN = "/etc/systemd/system/opensearch.service.d"
