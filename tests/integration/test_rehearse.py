@@ -181,6 +181,22 @@ def test_a_failing_step_is_named_with_its_command(rehearsal: Rehearsal) -> None:
     assert "Traceback" not in said
 
 
+def test_verify_says_which_host_is_away(rehearsal: Rehearsal) -> None:
+    """One sentence at the start, instead of a failure for each of its tests."""
+    driver = rehearsal.site.driver
+    driver.stop("app-1")
+    try:
+        verify = make("verify", LAB)
+    finally:
+        driver.start("app-1")
+    said = verify.stdout + verify.stderr
+    assert verify.returncode != 0
+    assert "verify: app-1 cannot be tested: " in said
+    assert f"Next: rehearse status --name {LAB}" in said
+    assert "passed" not in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.long
 def test_a_rehearsal_can_be_repeated_on_the_same_lab(rehearsal: Rehearsal) -> None:
     before = {h.name: h.created_at for h in rehearsal.site.hosts}
