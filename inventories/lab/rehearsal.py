@@ -18,7 +18,8 @@ from inventories import worlds
 from inventories.lab import rehearsal_text as text
 from inventories.lab import state
 from inventories.lab.cli import DEFAULT, run
-from inventories.lab.transcript import Step, Transcript
+from inventories.lab.step import Step
+from inventories.lab.transcript import Transcript
 
 SITE = ".venv/bin/pyinfra inventory.py deploys/site.py"
 PENDING = 2  # provision plan: there is something to do

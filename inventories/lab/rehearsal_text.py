@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from inventories.lab.errors import LabError
-from inventories.lab.transcript import LOG, Outcome
+from inventories.lab.step import Outcome
+from inventories.lab.transcript import LOG
 
 _PLANNED = re.compile(r"\[([a-z0-9-]+)\] (?:(\d+) changes?|no changes.*)$")
 _DETAIL = re.compile(r"\[[a-z0-9-]+\] +(units that start|note:|kept as it is|would stop)")

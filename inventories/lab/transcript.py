@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
-import shlex
-import shutil
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -26,39 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from inventories.lab.errors import LabError
+from inventories.lab.step import Outcome, Step, output, start
 
-STILL_S = 30.0
 LOG = "rehearsal.log"
-
-
-@dataclass
-class Outcome:
-    """What a command said. `data` is its stdout when that was asked for apart, else empty."""
-
-    code: int
-    lines: list[str] = field(default_factory=list)
-    data: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    file: Path | None = None  # where the complete output is
-
-
-def done(_: Outcome) -> str:
-    return "done"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command. `judge` turns its outcome into a few words or raises LabError with a reason;
-    `show` chooses the lines for the screen, `keep` names a file for all of them, `data` reads
-    stdout apart from the log on stderr."""
-
-    name: str
-    command: str  # as typed in the project's root: [VARIABLE=value ...] program argument ...
-    codes: tuple[int, ...] = (0,)
-    judge: Callable[[Outcome], str] = done
-    show: Callable[[str], bool] = lambda _: True
-    keep: str = ""
-    data: bool = False
 
 
 class Transcript:
@@ -116,55 +80,21 @@ class Transcript:
         self._console.print(table, soft_wrap=False)
 
     def _carried_out(self, step: Step) -> Outcome:
-        argv = ["env", "NO_COLOR=1", "PYINFRA_PROGRESS=off", *shlex.split(step.command)]
-        if shutil.which("setpriv"):  # a killed rehearsal must not leave a converge at work
-            argv = ["setpriv", "--pdeathsig", "TERM", *argv]
-        process = subprocess.Popen(
-            argv,
-            cwd=self.root,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if step.data else subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        outcome = Outcome(0)
+        outcome, began = Outcome(0), time.monotonic()
+
+        def still() -> None:
+            if not self._console.is_terminal:
+                self.say(f"    ... {step.name}: {_span(time.monotonic() - began)} so far")
+
         with self._working(step.name):
-            for line, is_data in self._output(process, step):
+            process = start(step, self.root)
+            for line, is_data in output(process, step, still):
                 (outcome.data if is_data else outcome.lines).append(line)
                 if not is_data and step.show(line):
                     self._console.print(Text(f"    {line}", style="dim"))
                 self._record(f"    {line}")
             outcome.code = process.wait()
         return outcome
-
-    def _output(self, process: subprocess.Popen[str], step: Step) -> Iterator[tuple[str, bool]]:
-        """Lines as they come, with whether they are data; a sign of life while there are none."""
-        lines: queue.Queue[tuple[str, bool] | None] = queue.Queue()
-
-        def read(stream: IO[str], is_data: bool) -> None:
-            for line in stream:
-                lines.put((line.rstrip("\n"), is_data))
-            lines.put(None)
-
-        assert process.stdout is not None
-        streams = [(process.stdout, step.data)]
-        streams += [(process.stderr, False)] if process.stderr else []
-        for stream, is_data in streams:
-            threading.Thread(target=read, args=(stream, is_data), daemon=True).start()
-        began, open_streams = time.monotonic(), len(streams)
-        while open_streams:
-            try:
-                line = lines.get(timeout=STILL_S)
-            except queue.Empty:
-                if not self._console.is_terminal:
-                    self.say(f"    ... {step.name}: {_span(time.monotonic() - began)} so far")
-                continue
-            if line is None:
-                open_streams -= 1
-            else:
-                yield line
 
     @contextlib.contextmanager
     def _working(self, name: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ import pytest
 
 from inventories.lab import rehearsal_text as text
 from inventories.lab.errors import LabError
-from inventories.lab.transcript import Outcome
+from inventories.lab.step import Outcome
 
 
 def outcome(*lines: str, changed: tuple[str, ...] = (), code: int = 0) -> Outcome:
