@@ -41,7 +41,7 @@ test-long: check ## the exhaustive sweeps on top
 	$(PY) -m pytest -q -m "not hosts" $(PARALLEL)
 
 bench: setup ## measure against stock pyinfra and Ansible, as ratios
-	$(PY) -m benchmarks.converge
+	$(PY) -m benchmarks.converge $(BENCH)
 
 rehearse: setup ## the main job from nothing in a lab (LAB=name); the hosts stay
 	@$(PY) -m inventories.lab.rehearsal --name $(LAB)
