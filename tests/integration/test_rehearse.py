@@ -18,6 +18,7 @@ import pytest
 
 from inventories.lab import lifecycle, state
 from inventories.worlds import world
+from tests.integration import readme
 from tests.integration.rehearse_support import (
     ProcessList,
     make,
@@ -86,17 +87,24 @@ def test_rehearsal_keeps_every_difference_of_the_dry_run(rehearsal: Rehearsal) -
     assert "+PermitRootLogin no" not in rehearsal.text
 
 
-def test_another_apply_leaves_the_world_as_it_is(rehearsal: Rehearsal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry", ["site", "opensearch", "base"])
+def test_another_apply_leaves_the_world_as_it_is(
+    rehearsal: Rehearsal, tmp_path: Path, entry: str
+) -> None:
     """Counted, not timed: at most four channels per host; files, units, processes unchanged."""
     before = world_state(rehearsal.site)
     counts = tmp_path / "channels"
     again = rehearsal.site.pyinfra(
-        SITE, "-y", "--json", COUNT_CHANNELS=str(counts), PYTHONPATH=str(ROOT / "tests/support")
+        f"deploys/{entry}.py",
+        "-y",
+        "--json",
+        COUNT_CHANNELS=str(counts),
+        PYTHONPATH=str(ROOT / "tests/support"),
     )
     totals = json.loads(again.stdout.splitlines()[-1])["results"]["totals"]
     assert (totals["success"], totals["error"]) == (0, 0)
     channels = json.loads(counts.read_text())
-    assert len(channels) == len(rehearsal.site.hosts)
+    assert len(channels) == (1 if entry == "opensearch" else len(rehearsal.site.hosts))
     assert max(channels.values()) <= 4, channels
     assert world_state(rehearsal.site) == before
 
@@ -206,13 +214,32 @@ def test_a_rehearsal_can_be_repeated_on_the_same_lab(rehearsal: Rehearsal) -> No
     assert {h.name: h.created_at for h in site_of(LAB).hosts} == before
 
 
-def test_rehearse_down_leaves_nothing(rehearsal: Rehearsal) -> None:
+def test_every_command_of_the_readme_works_and_the_last_leaves_nothing(
+    rehearsal: Rehearsal,
+) -> None:
+    """A README that lies is worse than none. Its life of a site ends with the lab gone."""
     from lab_support import left_behind, marks
 
     texts = marks(LAB)
+    site = rehearsal.site
+    try:
+        life = subprocess.run(
+            ["bash", "-c", readme.script(LAB)], cwd=ROOT, env=site.environment, text=True,
+            capture_output=True, timeout=900, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    finally:
+        lifecycle.down(readme.SECOND)
+    assert life.returncode == 0, life.stdout[-3000:] + life.stderr[-3000:]
+    assert left_behind(texts) == []
     gone = make("rehearse-down", LAB)
     assert gone.returncode == 0, gone.stderr
-    assert left_behind(texts) == []
     verify = make("verify", LAB)
     assert verify.returncode != 0
     assert f"no lab is called '{LAB}'" in verify.stdout + verify.stderr
+
+
+def test_commands_of_the_readme_that_run_elsewhere_exist() -> None:
+    for command in readme.ELSEWHERE:
+        assert command in readme.commands(), command
+        argv = [*command.split(), "-n"]
+        assert subprocess.run(argv, cwd=ROOT, capture_output=True).returncode == 0, command
