@@ -157,3 +157,24 @@ def test_one_host_grows_to_three_and_keeps_its_data(
         (row,) = all_three.client(role="operator").cat.indices(index=INDEX, format="json")
         print("grown:", json.dumps(row))
         assert (row["rep"], row["health"]) == ("1", "green")
+
+
+@pytest.mark.long
+def test_a_cluster_is_upgraded_node_by_node_while_it_is_read(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with nodes("t-node-roll", 1024, tmp_path_factory.mktemp("roll"), NAMES) as three:
+        three.settings(version="3.7.0")
+        three.converge()
+        make_index(three.client())
+        amount = load(three.client(timeout=60), PLAYS)
+        three.settings(version="3.8.0")
+        with watched(three, known) as seen:
+            three.converge()
+        served(seen)
+        assert_whole(three, 3)
+        for name in NAMES:
+            door = three.client(name)
+            assert door.info()["version"]["number"] == "3.8.0"
+            assert door.count(index=INDEX)["count"] == amount
+        three.converged()
