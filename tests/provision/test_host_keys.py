@@ -174,6 +174,7 @@ def _public(form: serialization.PublicFormat = serialization.PublicFormat.OpenSS
         ("ssh-ed25519", base64.b64encode(b"\xff\xff\xff\xff").decode()),
         ("ssh-ed25519", _public().split()[1] + "\nevil ssh-rsa AAAA"),  # a second known_hosts line
     ],
+    ids=["other-algorithm", "no-algorithm", "no-base64", "empty", "short", "two-lines"],
 )
 def test_malformed_host_key_is_refused(algorithm: str, key: str) -> None:
     with pytest.raises(ProvisionError, match="malformed"):

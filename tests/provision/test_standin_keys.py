@@ -62,6 +62,7 @@ def ed25519_key() -> str:
         ("hello", "not valid"),
         (f"{rsa_key()}\n{rsa_key()}", "type ssh-rsa"),
     ],
+    ids=["ed25519", "short", "broken", "no-key", "two-keys"],
 )
 def test_only_rsa_keys_can_be_imported(cloud: Cloud, key: str, said: str) -> None:
     with refused("InvalidInputException", "InvalidKeyPair", said):
