@@ -29,9 +29,9 @@ from deploys.secrets import SecretError
 from inventories.loader import Host
 
 
-def _look(asked: dict[str, Any]) -> Observation:
+def _look(asked: dict[str, Any], *, settle: bool) -> Observation:
     try:
-        raw = host.get_fact(Observed, _stdin=requests.script(asked))
+        raw = host.get_fact(Observed, _stdin=requests.script({**asked, "settle": settle}))
     except EOFError:  # pyinfra asked for a sudo password, and nobody was there to type it
         raw = None
     if not raw:
@@ -57,10 +57,10 @@ def observe(entry: str, run: Run, catalogue: Catalogue) -> tuple[Sequence[Role],
     """Roles and observation that fit each other; a second look only when the machine is not what
     the inventory said."""
     asked = query(_roles(entry, run, assumed_machine(run.inventory.hosts[host.name]), catalogue))
-    seen = _look(asked)
+    seen = _look(asked, settle=not run.dry)
     roles = _roles(entry, run, seen.machine, catalogue)
     if not covers(asked, query(roles), seen):
-        seen = _look(query(roles))
+        seen = _look(query(roles), settle=not run.dry)
     return roles, seen
 
 

@@ -1,5 +1,6 @@
 """The whole observation: what the machine is, and everything a request asks about."""
 
+import fcntl
 import grp
 import json
 import os
@@ -22,6 +23,8 @@ from deploys.agent.look import (
     sysctl,
     units,
 )
+
+SETTLE_S = 600  # as long as the longest command may take
 
 
 def listeners(numbers):
@@ -111,7 +114,24 @@ def artefact(directory, digest):
     }
 
 
+def settle():
+    """Wait for the last command of a run that died: it goes on, and what is seen meanwhile would
+    be no ground for a plan. A living run is not waited for; its lock will say who it is."""
+    if not os.path.exists(RUN + "/agent.lock"):
+        return
+    with open(RUN + "/agent.lock") as lock:
+        deadline = time.monotonic() + SETTLE_S
+        while not holder() and time.monotonic() < deadline:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.2)
+
+
 def observe(request):
+    if request.get("settle"):
+        settle()
     disk = os.statvfs("/")
     users, groups = accounts(request["users"], request["groups"])
     applied, pending = load(STATE + "/applied.json"), load(STATE + "/pending.json")

@@ -11,6 +11,7 @@ import pytest
 
 from inventories.lab import process
 from inventories.lab.process import BOOT_ID, Recorded
+from tests.labs import until
 
 
 def test_a_spawned_process_outlives_its_starter_and_is_ended_by_its_record(tmp_path: Path) -> None:
@@ -19,7 +20,8 @@ def test_a_spawned_process_outlives_its_starter_and_is_ended_by_its_record(tmp_p
     try:
         assert process.alive(record) == running
         assert os.getsid(running.pid) == running.pid, "its own session"
-        assert Path(f"/proc/{running.pid}/comm").read_text() == "sleep\n"
+        comm = Path(f"/proc/{running.pid}/comm")  # the starter's name until it has become sleep
+        until(lambda: comm.read_text() == "sleep\n")
     finally:
         process.end(record, grace_s=5)
     assert not running.alive()

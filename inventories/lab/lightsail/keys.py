@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -34,7 +33,7 @@ def read_public_key(text: str) -> tuple[str, str]:
     if not line.startswith(("ssh-", "ecdsa-")):
         try:
             line = base64.b64decode(line, validate=True).decode("ascii").strip()
-        except (binascii.Error, UnicodeDecodeError) as e:
+        except ValueError as e:  # no base64, or no ASCII before or after
             raise invalid("The public key is not valid", "InvalidKeyPair") from e
     if len(line.splitlines()) != 1 or not line.startswith("ssh-rsa "):
         raise invalid("The public key has to be one of type ssh-rsa", "InvalidKeyPair")
