@@ -24,6 +24,7 @@ setup: .venv/.ready ## install the locked dependencies into .venv (done by every
 
 .venv/.ready: .venv/.locked pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PY) -m compileall -q deploys inventories story_services # pyinfra itself never writes these
 	@touch $@
 
 check: setup ## ruff, mypy and the project's own lints

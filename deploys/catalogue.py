@@ -28,7 +28,6 @@ def assumed_machine(host: Host) -> Machine:
         os_version="13" if debian else "24.04",
         os_codename="trixie" if debian else "noble",
         container=debian,
-        addresses=(host.private_address,),
     )
 
 

@@ -109,16 +109,16 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
     roles, plan = make_plan(entry, run, catalogue)
+    if plan.empty:  # pyinfra inspects the whole stack for every operation, 13 ms each
+        return
     archives = fetched(run, plan)
-    needed = not plan.empty
-    if needed:
-        locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
-    opening = requests.begin(plan, run.who, run.at) if needed else None
+    locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
+    opening = requests.begin(plan, run.who, run.at)
     table = "inet host" if any(u.firewall for r in roles for u in r.units) else ""
-    closing = requests.finish(plan, run.who, run.at, run.commit, table) if needed else None
+    closing = requests.finish(plan, run.who, run.at, run.commit, table)
     step = plan.step
-    steps.take_locks(needed=needed, name="Lock the hosts that change")
-    steps.request(label="record", wanted=opening, name="Open the record")
+    steps.take_locks(name="Lock the hosts that change")
+    steps.request(wanted=opening, name="Open the record")
     steps.carry_out(label="packages", changes=step("packages"), name="Install packages")
     steps.carry_out(label="accounts", changes=step("accounts"), name="Make users and groups")
     steps.carry_out(label="directories", changes=step("directories"), name="Make directories")
@@ -134,4 +134,4 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
         # One node of the cluster at a time, in order; each is a barrier for all hosts.
         mine = step("rolling") if name == host.name else []
         steps.carry_out(label="rolling", changes=mine, name=f"Restart cluster units of {name}")
-    steps.request(label="record", wanted=closing, name="Close the record")
+    steps.request(wanted=closing, name="Close the record")

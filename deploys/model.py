@@ -28,7 +28,6 @@ class Machine:
     os_version: str  # VERSION_ID: 13, 24.04
     os_codename: str  # VERSION_CODENAME: trixie, noble
     container: bool  # systemd-detect-virt --container
-    addresses: tuple[str, ...] = ()  # global IPv4 addresses of the interfaces
 
 
 @dataclass(frozen=True)

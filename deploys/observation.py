@@ -42,7 +42,7 @@ class Observation:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Observation:
         """The agent's answer. Raises KeyError or TypeError when it is not one."""
-        machine = Machine(**{**raw["machine"], "addresses": tuple(raw["machine"]["addresses"])})
+        machine = Machine(**raw["machine"])
         return cls(**{**raw, "machine": machine, "groups": tuple(raw["groups"])})
 
     @property

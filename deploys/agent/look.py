@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import stat
 import subprocess
 import zlib
-from datetime import UTC, datetime
+from datetime import datetime
 
 STATE = "/var/lib/fountainai"  # root only: applied.json, pending.json, log.jsonl
 RUN = "/run/fountainai"
+DPKG_RESTS = ("installed", "config-files", "not-installed")  # else: half way
 SHOW_LIMIT = 262144  # bytes; larger contents are named, not shown
 STAGING = "/var/tmp/fountainai-%s.zip"  # noqa: S108  any user may write there: sha256 decides
 
@@ -104,25 +106,26 @@ def newest(paths):
 
 
 def packages(names):
-    out = dict.fromkeys(names)
-    if names:
-        _, text, _ = sh(
-            ["dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *names]
-        )
-        for line in text.splitlines():
-            name, version, status = line.split(" ")
-            if status == "installed":
-                out[name] = version
-    return out
+    """Installed versions, None for what is not, and whether dpkg was interrupted: read from its
+    own database, which is what dpkg-query would do in a process of its own."""
+    out, broken = dict.fromkeys(names), bool(os.listdir("/var/lib/dpkg/updates"))
+    for block in read("/var/lib/dpkg/status").decode(errors="replace").split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Status|Version): (.*)$", block, re.MULTILINE))
+        status = fields.get("Status", "").split()
+        if len(status) != 3:
+            continue
+        broken = broken or status[2] not in DPKG_RESTS
+        if fields["Package"] in out and status[2] == "installed":
+            out[fields["Package"]] = fields.get("Version")
+    return out, broken
 
 
 def moment(text):
     """systemd's `Sun 2026-11-22 06:00:00.123456 UTC` as seconds, 0 when never."""
     try:
-        parsed = datetime.strptime(text.split(" ", 1)[1], "%Y-%m-%d %H:%M:%S.%f UTC")
+        return datetime.fromisoformat(text.split(" ", 1)[1].replace(" UTC", "+00:00")).timestamp()
     except (IndexError, ValueError):
         return 0.0
-    return parsed.replace(tzinfo=UTC).timestamp()
 
 
 UNIT_KEYS = (

@@ -67,25 +67,15 @@ def firewall(changes: Sequence[Change]) -> Commands:
 
 
 @operation()
-def request(label: str, wanted: dict[str, object] | None) -> Commands:
+def request(wanted: Mapping[str, object]) -> Commands:
     """A request that belongs to the run as a whole: opening it, writing its record.
 
-    + label: what it is, for the no-change line
-    + wanted: the request, None when there is nothing to do
+    + wanted: the request
     """
-    if wanted is None:
-        host.noop(f"{label}: as wanted")
-        return
     yield StringCommand(AGENT, _stdin=_signed(wanted))
 
 
 @operation()
-def take_locks(needed: bool) -> Commands:
-    """Lock every host that will change, or stop before the first change and name the holder.
-
-    + needed: whether this host has changes
-    """
-    if not needed:
-        host.noop("lock: not needed")
-        return
+def take_locks() -> Commands:
+    """Lock every host that will change, or stop before the first change and name the holder."""
     yield FunctionCommand(lock_all, (), {})

@@ -11,6 +11,7 @@ from inventories.lab.step import Outcome
 from inventories.lab.transcript import LOG
 
 _PLANNED = re.compile(r"\[([a-z0-9-]+)\] (?:(\d+) changes?|no changes.*)$")
+_READY = re.compile(r"\s*\[([a-z0-9-]+)\]\s+Ready: ")
 _DETAIL = re.compile(r"\[[a-z0-9-]+\] +(units that start|note:|kept as it is|would stop)")
 _PASSED = re.compile(r"(\d+) passed.* in ")
 
@@ -38,14 +39,16 @@ def converged(outcome: Outcome) -> str:
 
 
 def unchanged(outcome: Outcome) -> str:
-    """The proof of a repeat: no operation changed anything, and each host's plan said so."""
+    """The proof of a repeat: each host's plan said so, and no operation ran. A host without
+    changes has no operations at all."""
     changed = _changed(outcome)
     said = {m[1]: int(m[2] or 0) for line in outcome.lines if (m := _PLANNED.match(line))}
-    if any(changed.values()) or any(said.values()) or set(said) != set(changed):
+    there = {m[1] for line in outcome.lines if (m := _READY.match(line))} | set(changed)
+    if any(changed.values()) or any(said.values()) or not said or not there <= set(said):
         raise LabError(
             f"a second apply was to change nothing, but these operations did: {_per_host(changed)}"
         )
-    return f"0 changes on {len(changed)} hosts"
+    return f"0 changes on {len(said)} hosts"
 
 
 def _changed(outcome: Outcome) -> dict[str, int]:

@@ -206,6 +206,25 @@ def test_two_real_applies_never_both_change_and_a_killed_holder_frees_the_lock(l
     converged(lab)
 
 
+def test_the_last_command_of_a_dead_run_is_waited_for(lab: Site) -> None:
+    """It goes on when its controller was killed; a plan made meanwhile would be about the past."""
+    converged(lab)
+    lab.ssh(
+        "web-1",
+        "rm -f /tmp/go; systemd-run --quiet flock /run/fountainai/agent.lock sh -c "
+        "'until [ -e /tmp/go ]; do sleep 0.1; done; echo orphan > /etc/web/settings'",
+    )
+    assert "no changes (as left by" in lab.pyinfra(WEB, "--dry", "--limit", "web-1").stderr
+    run = start(lab)
+    until(lambda: lab.ssh("web-1", "pgrep -f 'python3 -IS -$'", check=False) != "")
+    assert run.poll() is None
+    lab.ssh("web-1", "touch /tmp/go")
+    text = run.communicate(timeout=120)[0]
+    assert run.returncode == 0, text
+    assert "CHANGED ON THE HOST" in text
+    assert lab.ssh("web-1", "cat /etc/web/settings").startswith("version 1")
+
+
 def test_a_full_disk_is_told_and_leaves_the_old_file(lab: Site) -> None:
     converged(lab)
     old = lab.ssh("web-1", "sha256sum /etc/web/big /etc/web/settings")

@@ -49,8 +49,6 @@ def commands(operation: Any, **arguments: Any) -> list[Any]:
         (steps.carry_out, {"label": "files", "changes": []}),
         (steps.artefacts, {"changes": [], "archives": {}}),
         (steps.firewall, {"changes": []}),
-        (steps.request, {"label": "record", "wanted": None}),
-        (steps.take_locks, {"needed": False}),
     ],
 )
 def test_no_change_means_no_command_and_one_word(
