@@ -44,9 +44,7 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
         pki.ensure()
         credentials = pki.host(host.name, [host.private_address])
         env = run.world.env
-        roles.append(
-            opensearch_role(settings, host, hosts, machine, credentials, env=env, source=Path())
-        )
+        roles.append(opensearch_role(settings, host, hosts, machine, credentials, env=env))
     return roles
 
 

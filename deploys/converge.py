@@ -19,7 +19,7 @@ from deploys.artefacts import ArtefactError
 from deploys.catalogue import assumed_machine, roles_for, source_of
 from deploys.facts.observed import Observed
 from deploys.model import Machine, Role, RoleError
-from deploys.observation import Observation, covers, query
+from deploys.observation import Observation, covers, firewall_table, query
 from deploys.ops import steps
 from deploys.plan import Plan, changes
 from deploys.preflight import problems, warnings
@@ -114,8 +114,7 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     archives = fetched(run, plan)
     locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
     opening = requests.begin(plan, run.who, run.at)
-    table = "inet host" if any(u.firewall for r in roles for u in r.units) else ""
-    closing = requests.finish(plan, run.who, run.at, run.commit, table)
+    closing = requests.finish(plan, run.who, run.at, run.commit, firewall_table(roles))
     step = plan.step
     steps.take_locks(name="Lock the hosts that change")
     steps.request(wanted=opening, name="Open the record")

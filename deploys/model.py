@@ -83,15 +83,14 @@ class File:
 class Artefact:
     """An archive (zip) uploaded once and unpacked into `directory`, whose files belong to root.
 
-    `source` is its path on the controller; `sha256` is checked there and again on the host
-    before anything is unpacked. The archive's single top folder is stripped. The directory is
-    complete or absent: it is unpacked beside itself and renamed.
+    `sha256` is checked on the controller and again on the host before anything is unpacked. The
+    archive's single top folder is stripped. The directory is complete or absent: it is unpacked
+    beside itself and renamed.
     """
 
     name: str
     version: str
     sha256: str
-    source: str
     directory: str
 
 

@@ -72,6 +72,11 @@ def implied(unit: Unit) -> tuple[str, ...]:
     return (*unit.restart_on, base, f"{base}.d/")
 
 
+def firewall_table(roles: Iterable[Role]) -> str:
+    """The table these roles load, "" when none of them has a firewall."""
+    return FIREWALL_TABLE if any(u.firewall for r in roles for u in r.units) else ""
+
+
 def query(roles: Iterable[Role]) -> dict[str, Any]:
     """The request that observes everything these roles name."""
     roles = list(roles)
@@ -101,7 +106,7 @@ def query(roles: Iterable[Role]) -> dict[str, Any]:
         "sysctls": [s.key for r in roles for s in r.sysctls],
         "artefacts": {a.directory: a.sha256 for r in roles for a in r.artefacts},
         "ports": [p.number for r in roles for p in r.ports],
-        "firewall": FIREWALL_TABLE if any(u.firewall for r in roles for u in r.units) else "",
+        "firewall": firewall_table(roles),
     }
 
 

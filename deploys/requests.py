@@ -1,5 +1,5 @@
 """A plan's steps as requests to the agent, and the script that carries one. Pure apart from
-reading the agent's own two source files once."""
+reading the agent's own source files once."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from deploys.model import Machine, Role
 from deploys.pki import HostCredentials
@@ -55,7 +54,6 @@ def search_role(
         on or machine(),
         CREDENTIALS,
         env="lab",
-        source=Path("/nowhere/opensearch.zip"),
     )
 
 

@@ -59,11 +59,9 @@ def firewall(changes: Sequence[Change]) -> Commands:
 
     + changes: the plan's changes of the step `firewall`
     """
-    if not changes:
-        host.noop("firewall: as wanted")
-        return
-    yield StringCommand(AGENT, _stdin=_signed(step("firewall", changes)))
-    yield FunctionCommand(confirm_over_new_connection, (_signed({"do": "confirm"}),), {})
+    yield from carry_out._inner("firewall", changes)
+    if changes:
+        yield FunctionCommand(confirm_over_new_connection, (_signed({"do": "confirm"}),), {})
 
 
 @operation()

@@ -4,7 +4,6 @@ credentials in, a Role out. Memory that does not fit is refused here, before any
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from deploys import heap, versions
 from deploys.heap import HeapPlan
@@ -55,11 +54,9 @@ def opensearch_role(
     credentials: HostCredentials,
     *,
     env: str,
-    source: Path,
 ) -> Role:
     """The search role of `host`. `hosts` is the whole inventory: several search hosts form one
-    cluster. `source` is the checked zip on the controller (`artefacts.opensearch`); RoleError
-    when the machine's memory cannot hold the node."""
+    cluster. RoleError when the machine's memory cannot hold the node."""
     group = of_role(hosts, "opensearch")
     peers = [item for item in group if item.name != host.name]
     plan = memory(settings, machine)
@@ -91,9 +88,7 @@ def opensearch_role(
             Directory(TLS, mode=0o700),
         ),
         files=files,
-        artefacts=(
-            Artefact("opensearch", settings.version, pinned.sha256, str(source), directory),
-        ),
+        artefacts=(Artefact("opensearch", settings.version, pinned.sha256, directory),),
         links=(Link(HOME, directory, unit=UNIT),),
         sysctls=(Sysctl("vm.max_map_count", 262144, at_least=True),),
         units=(

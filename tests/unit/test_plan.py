@@ -232,7 +232,7 @@ def test_loaded_rules_that_differ_from_the_record_are_loaded_again() -> None:
 
 
 def test_an_artefact_with_another_digest_is_unpacked_again() -> None:
-    artefact = Artefact("search", "1", "ab" * 32, "/cache/x.zip", "/opt/search/1")
+    artefact = Artefact("search", "1", "ab" * 32, "/opt/search/1")
     role = Role("x", artefacts=(artefact,))
     host = applied([role], plan_of([role], fresh()), fresh())
     host = replace(host, artefacts={"/opt/search/1": {"sha256": "cd" * 32}})

@@ -11,7 +11,7 @@ from deploys.model import Artefact, Machine, Port, Role
 from deploys.preflight import problems, warnings
 from tests.unit.test_plan import MACHINE, fresh
 
-ZIP = Artefact("search", "1", "ab" * 32, "", "/opt/search/1")
+ZIP = Artefact("search", "1", "ab" * 32, "/opt/search/1")
 NODE = Role("node", disk_mb=1000, memory_mb=600, ports=(Port(9200, "nginx"),), artefacts=(ZIP,))
 
 
