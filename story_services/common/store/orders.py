@@ -1,0 +1,338 @@
+"""Order roots in OpenSearch: one value, one writer at a time, many changes in one write.
+
+Guarantees: a change is applied to the newest value and committed by compare-and-set, whole or
+not at all; changes that wait for the same root inside a process share one write (group commit);
+a logged change (a reorder) keeps the value before and after it, so that it can be undone.
+Pages are written before the root that names them and removed after the last one that did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from story_services.common.clock import Clock
+from story_services.common.errors import ServiceError, Unavailable
+from story_services.common.order.pages import Encoded, decode, encode, load, missing_pages, page_ids
+from story_services.common.order.root import Root
+from story_services.common.records import Record, Why, first, from_document
+from story_services.common.store.client import Store
+from story_services.common.store.documents import Document, StoreConflict, Token
+
+T = TypeVar("T")
+Edit = Callable[[Root], tuple[Root, T]]
+INDEX = "order"
+KIND = "order"
+#: A reader whose pages a writer removed reads the new root; this often, before it gives up.
+_READS = 20
+#: Orders whose newest value is remembered between changes; a play's takes about half a megabyte.
+_KNOWN = 16
+#: Times a change is tried again because another process was first.
+_TRIES = 200
+
+
+@dataclass
+class _Change(Generic[T]):
+    edit: Edit[T]
+    why: Why | None
+    done: asyncio.Future[T]
+
+
+@dataclass(frozen=True)
+class State:
+    """A root as it is stored. `logged` is the last logged change, None if there never was one."""
+
+    root: Root
+    encoded: Encoded | None
+    born: frozenset[str]
+    logged: Record | None
+    token: Token | None
+    nonce: str = ""
+
+
+@dataclass
+class _Lane:
+    waiting: list[_Change[Any]] = field(default_factory=list)
+    known: State | None = None
+    running: asyncio.Task[None] | None = None
+
+
+class Orders:
+    """All order roots. One per process."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self._lanes: dict[str, _Lane] = {}
+
+    async def read(self, root_id: str) -> Root:
+        """The newest value; empty when nothing was ever numbered there."""
+        return (await self.state(root_id)).root
+
+    async def read_many(self, root_ids: Iterable[str]) -> dict[str, Root]:
+        """Several roots, in as few requests as they need."""
+        ids = list(dict.fromkeys(root_ids))
+        if len(ids) == 1:
+            return {ids[0]: await self.read(ids[0])}
+        found = await self.store.mget(INDEX, ids) if ids else {}
+        states = await asyncio.gather(*(self._decoded(i, found.get(i)) for i in ids))
+        return {i: state.root for i, state in zip(ids, states, strict=True)}
+
+    async def state(self, root_id: str) -> State:
+        """The newest value with its last logged change."""
+        return await self._decoded(root_id, await self.store.get(INDEX, root_id))
+
+    async def _decoded(self, root_id: str, document: Document | None) -> State:
+        for _ in range(_READS):
+            if document is None:
+                return State(Root({}), None, frozenset(), None, None)
+            form = document.source["content"]
+            pages = await self.pages(missing_pages(form["root"]))
+            if pages is not None:
+                logged = from_document(document) if document.source["version"] else None
+                encoded = load(form["root"], pages)
+                return State(
+                    encoded.root,
+                    encoded,
+                    frozenset(form["born"]),
+                    logged,
+                    document.token,
+                    document.source["nonce"],
+                )
+            document = await self.store.get(INDEX, root_id)
+        raise Unavailable(details=f"the order {root_id} changes faster than it can be read")
+
+    async def pages(self, ids: Iterable[str]) -> dict[str, Any] | None:
+        """Page contents by id, or None when one is gone."""
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        found = await self.store.mget(INDEX, wanted)
+        if len(found) < len(set(wanted)):
+            return None
+        return {i: doc.source["content"]["slots"] for i, doc in found.items()}
+
+    async def _value(self, form: dict[str, Any]) -> Root:
+        pages = await self.pages(missing_pages(form))
+        if pages is None:
+            raise Unavailable(details="pages of an older order are missing")
+        return decode(form, pages)
+
+    async def logged(self, root_id: str, version: int) -> tuple[Root, Root]:
+        """The order before and after its logged change of this version."""
+        state = await self.state(root_id)
+        record = state.logged
+        if record is not None and record.version != version:
+            found = await self.store.get("version", order_version_key(root_id, version))
+            record = from_document(found) if found else None
+        if record is None:
+            raise Unavailable(details=f"the change {version} of the order {root_id} is missing")
+        forms = record.content["before"], record.content["after"]
+        before, after = await asyncio.gather(*(self._value(form) for form in forms))
+        return before, after
+
+    async def change(self, root_id: str, edit: Edit[T], why: Why | None = None) -> T:
+        """Apply `edit` to the newest value and commit what it returns; its second result is the
+        answer. `edit` may run several times and must be pure. With `why` the change is logged:
+        it can be seen in the change log and undone. What `edit` raises reaches the caller, and
+        nothing is written for it."""
+        lane = self._lanes.setdefault(root_id, _Lane())
+        entry: _Change[T] = _Change(edit, why, asyncio.get_running_loop().create_future())
+        lane.waiting.append(entry)
+        if lane.running is None:
+            lane.running = asyncio.create_task(self._drain(root_id, lane))
+        return await entry.done
+
+    async def _drain(self, root_id: str, lane: _Lane) -> None:
+        try:
+            while lane.waiting:
+                group = _next_group(lane)
+                try:
+                    await self._commit(root_id, lane, group)
+                except BaseException as error:
+                    lane.known = None
+                    _fail(group, error)
+                    if not isinstance(error, Exception):
+                        _fail(lane.waiting, error)
+                        raise
+        finally:
+            lane.running = None
+            self._forget_idle()
+
+    def _forget_idle(self) -> None:
+        idle = [i for i, lane in self._lanes.items() if lane.running is None]
+        for root_id in idle[: max(0, len(idle) - _KNOWN)]:
+            del self._lanes[root_id]
+
+    async def _commit(self, root_id: str, lane: _Lane, group: list[_Change[Any]]) -> None:
+        for _ in range(_TRIES):
+            fresh = lane.known is None
+            state = lane.known or await self.state(root_id)
+            lane.known = state
+            root, answers, logged, before, after = _apply(state.root, group)
+            if root == state.root and logged is None:
+                if not fresh:  # an unwritten answer must not rest on what was true a while ago
+                    lane.known = None
+                    continue
+                break
+            try:
+                lane.known = await self._write(root_id, state, root, logged, before, after)
+                break
+            except StoreConflict:
+                lane.known = None
+        else:
+            raise Unavailable(details=f"too many others change the order {root_id}")
+        for entry, (answer, error) in zip(group, answers, strict=True):
+            if entry.done.done():
+                continue
+            if error is not None:
+                entry.done.set_exception(error)
+            else:
+                entry.done.set_result(answer)
+
+    async def _write(
+        self,
+        root_id: str,
+        state: State,
+        root: Root,
+        why: Why | None,
+        before: Root,
+        after: Root,
+    ) -> State:
+        nonce = uuid4().hex
+        encoded = _own_pages(encode(root, root_id, state.encoded), nonce)
+        new_pages = dict(encoded.pages)
+        record, born = state.logged, state.born
+        if why is not None:
+            form_after = _own_pages(encode(after, root_id, encoded), f"{nonce}a")
+            form_before = _own_pages(encode(before, root_id, state.encoded), f"{nonce}b")
+            new_pages |= form_after.pages | form_before.pages
+            record = self._logged(root_id, state, why, form_before, form_after)
+            born = frozenset()
+            if state.logged is not None:
+                number = state.logged.version
+                kept = {order_version_key(root_id, number): _snapshot(root_id, state.logged)}
+                await self.store.bulk_create("version", kept)
+        else:
+            born = born | frozenset(new_pages)
+        if new_pages:
+            await self.store.bulk_write(
+                INDEX, {i: _page(root_id, i, slots) for i, slots in new_pages.items()}
+            )
+        used = set(page_ids(encoded.document))
+        gone = set(page_ids(state.encoded.document)) - used if state.encoded else set()
+        gone &= born
+        born = born & frozenset(used)
+        document = self._document(root_id, encoded.document, record, born, nonce)
+        if state.token is None:
+            token = await self.store.create(INDEX, root_id, document)
+        else:
+            token = await self.store.put(INDEX, root_id, document, state.token)
+        if gone:
+            await self._drop(gone)
+        return State(root, replace(encoded, pages={}), born, record, token, nonce)
+
+    async def _drop(self, pages: set[str]) -> None:
+        try:
+            await self.store.delete(INDEX, sorted(pages))
+        except ServiceError:
+            return  # pages that nothing names cost a little space and nothing else
+
+    def _logged(
+        self, root_id: str, state: State, why: Why, before: Encoded, after: Encoded
+    ) -> Record:
+        kind, _, number = root_id.rpartition("-")
+        scope = (int(number),) if kind == "script" else ()
+        content = {"root": root_id, "before": before.document, "after": after.document}
+        if state.logged is None:
+            change = self.clock.change_id()
+            entity = int(number) if number.isdigit() else 0
+            start = first(KIND, entity, content, scope, change, why)
+            return replace(start, action=why.action or "reorder")
+        change = self.clock.change_id(state.logged.change_id)
+        return state.logged.following(change, why, action="reorder", content=content)
+
+    def _document(
+        self,
+        root_id: str,
+        form: Mapping[str, Any],
+        record: Record | None,
+        born: frozenset[str],
+        nonce: str,
+    ) -> dict[str, Any]:
+        content: dict[str, Any] = {"root": form, "born": sorted(born)}
+        if record is None:
+            return {"kind": KIND, "root": root_id, "version": 0, "nonce": nonce, "content": content}
+        content |= {k: v for k, v in record.content.items() if k in ("before", "after")}
+        document = record.document()
+        return {**document, "root": root_id, "nonce": nonce, "content": content}
+
+
+def order_version_key(root_id: str, version: int) -> str:
+    """The document id of a logged change of an order that is no longer the last one."""
+    return f"order-{root_id}-{version}"
+
+
+def _snapshot(root_id: str, record: Record) -> dict[str, Any]:
+    content = {k: v for k, v in record.content.items() if k in ("before", "after")}
+    return {**record.document(), "root": root_id, "content": content}
+
+
+def _own_pages(encoded: Encoded, nonce: str) -> Encoded:
+    """The same form with ids for its new pages that no other write ever uses: so a page can be
+    removed with the last root that names it, though equal slots may come again."""
+    names = {i: f"{i}.{nonce}" for i in encoded.pages}
+    spaces = {
+        name: {"pages": [{**row, "id": names.get(row["id"], row["id"])} for row in stored["pages"]]}
+        if "pages" in stored
+        else stored
+        for name, stored in encoded.document["spaces"].items()
+    }
+    pages = {names[i]: slots for i, slots in encoded.pages.items()}
+    return Encoded(encoded.root, {"spaces": spaces}, pages)
+
+
+def _page(root_id: str, page_id: str, slots: Any) -> dict[str, Any]:
+    return {"root": root_id, "nonce": page_id, "content": {"slots": slots}}
+
+
+def _next_group(lane: _Lane) -> list[_Change[Any]]:
+    """What waits, up to the second logged change: each of those keeps its own before."""
+    group: list[_Change[Any]] = []
+    logged = 0
+    while lane.waiting:
+        logged += lane.waiting[0].why is not None
+        if logged > 1:
+            break
+        group.append(lane.waiting.pop(0))
+    return group
+
+
+def _apply(
+    root: Root, group: list[_Change[Any]]
+) -> tuple[Root, list[tuple[Any, Exception | None]], Why | None, Root, Root]:
+    answers: list[tuple[Any, Exception | None]] = []
+    logged: Why | None = None
+    before = after = root
+    for entry in group:
+        try:
+            changed, answer = entry.edit(root)
+        except Exception as error:  # belongs to this caller alone; the others go on
+            answers.append((None, error))
+            continue
+        if entry.why is not None and changed != root:
+            logged, before, after = entry.why, root, changed
+        root = changed
+        answers.append((answer, None))
+    return root, answers, logged, before, after
+
+
+def _fail(group: list[_Change[Any]], error: BaseException) -> None:
+    for entry in group:
+        if not entry.done.done():
+            entry.done.set_exception(
+                error if isinstance(error, Exception) else Unavailable(details="shutting down")
+            )
