@@ -81,6 +81,7 @@ class History:
             done = await self._done_before(script_id, why)
             if done is not None:
                 return done
+        seen = (await self.orders.state(kinds.script_root(script_id))).revision
         target = await self._candidate(script_id, action)
         if target is None:
             raise Conflict(
@@ -92,7 +93,7 @@ class History:
                 describe(target),
             )
         signed = Why(why.actor, why.comment, why.nonce, False, target.change_id, action)
-        await self._revert(target, signed)
+        await self._revert(target, signed, seen)
         return target
 
     async def _done_before(self, script_id: int, why: Why) -> Change | None:
@@ -152,14 +153,14 @@ class History:
             return False
         return not await self.entities.visible(current.values())
 
-    async def _revert(self, change: Change, why: Why) -> None:
+    async def _revert(self, change: Change, why: Why, seen: int) -> None:
         items = [item for item in change.items if item.kind != ORDER]
         pairs = await self._ways_back(items, change)
         for item in change.items:
             if item.kind == ORDER:
                 root_id = kinds.script_root(item.id)
                 before, after = await self.orders.logged(root_id, item.version)
-                await self.orders.change(root_id, _reverting(before, after), why)
+                await self.orders.change(root_id, _reverting(before, after), why, seen)
         if pairs:
             try:
                 await self.entities.transitions.apply(pairs, why, why.action or "undo")

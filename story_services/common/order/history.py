@@ -18,7 +18,8 @@ def revert(before: Root, after: Root, current: Root) -> Root:
     The slots are those of `before`, gaps included: its order, exactly. Behind them, in their
     present order, stand the elements added since. Deleted since stays deleted; what the change
     itself added is gone, what it deleted is back. If nothing happened since, the result equals
-    `before`. Another reorder since would be overruled: see `reordered`.
+    `before`. A space that the change left alone stays as it is now. A later reorder of a space that
+    it did change would be overruled: see `reordered`.
     """
     names = {*before.spaces, *after.spaces, *current.spaces}
     return Root(
@@ -40,8 +41,8 @@ def _common(space: Space, other: Space) -> list[str]:
 
 
 def _reverted(before: Space, after: Space, current: Space) -> Space:
-    if current == after:
-        return before
+    if before == after:
+        return current  # the change was elsewhere, and what happened here since is not its business
     kept = [_old_slot(slot, after, current) for slot in before.slots]
     return Space((*kept, *(slot for slot in current.slots if _is_new(slot, before, after))))
 

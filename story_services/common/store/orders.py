@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from story_services.common.clock import Clock
-from story_services.common.errors import ServiceError, Unavailable
+from story_services.common.errors import Conflict, ServiceError, Unavailable
 from story_services.common.order.pages import Encoded, decode, encode, load, missing_pages, page_ids
 from story_services.common.order.root import Root
 from story_services.common.records import Record, Why, first, from_document
@@ -38,6 +38,7 @@ _TRIES = 200
 class _Change(Generic[T]):
     edit: Edit[T]
     why: Why | None
+    expected: int | None
     done: asyncio.Future[T]
 
 
@@ -50,7 +51,11 @@ class State:
     born: frozenset[str]
     logged: Record | None
     token: Token | None
-    nonce: str = ""
+
+    @property
+    def revision(self) -> int:
+        """How many logged changes there were."""
+        return self.logged.version if self.logged else 0
 
 
 @dataclass
@@ -100,7 +105,6 @@ class Orders:
                     frozenset(form["born"]),
                     logged,
                     document.token,
-                    document.source["nonce"],
                 )
             document = await self.store.get(INDEX, root_id)
         raise Unavailable(details=f"the order {root_id} changes faster than it can be read")
@@ -134,13 +138,23 @@ class Orders:
         before, after = await asyncio.gather(*(self._value(form) for form in forms))
         return before, after
 
-    async def change(self, root_id: str, edit: Edit[T], why: Why | None = None) -> T:
+    async def change(
+        self,
+        root_id: str,
+        edit: Edit[T],
+        why: Why | None = None,
+        expected: int | None = None,
+    ) -> T:
         """Apply `edit` to the newest value and commit what it returns; its second result is the
         answer. `edit` may run several times and must be pure. With `why` the change is logged:
-        it can be seen in the change log and undone. What `edit` raises reaches the caller, and
-        nothing is written for it."""
+        it can be seen in the change log and undone; of two that are made at the same time one
+        wins and the other gets a Conflict. `expected` is the revision its caller saw, by default
+        the one at the time of the call. What `edit` raises reaches the caller, and nothing is
+        written for it."""
+        if why is not None and expected is None:
+            expected = (await self.state(root_id)).revision
         lane = self._lanes.setdefault(root_id, _Lane())
-        entry: _Change[T] = _Change(edit, why, asyncio.get_running_loop().create_future())
+        entry: _Change[T] = _Change(edit, why, expected, asyncio.get_running_loop().create_future())
         lane.waiting.append(entry)
         if lane.running is None:
             lane.running = asyncio.create_task(self._drain(root_id, lane))
@@ -172,7 +186,7 @@ class Orders:
             fresh = lane.known is None
             state = lane.known or await self.state(root_id)
             lane.known = state
-            root, answers, logged, before, after = _apply(state.root, group)
+            root, answers, logged, before, after = _apply(state, group)
             if root == state.root and logged is None:
                 if not fresh:  # an unwritten answer must not rest on what was true a while ago
                     lane.known = None
@@ -233,7 +247,7 @@ class Orders:
             token = await self.store.put(INDEX, root_id, document, state.token)
         if gone:
             await self._drop(gone)
-        return State(root, replace(encoded, pages={}), born, record, token, nonce)
+        return State(root, replace(encoded, pages={}), born, record, token)
 
     async def _drop(self, pages: set[str]) -> None:
         try:
@@ -312,13 +326,15 @@ def _next_group(lane: _Lane) -> list[_Change[Any]]:
 
 
 def _apply(
-    root: Root, group: list[_Change[Any]]
+    state: State, group: list[_Change[Any]]
 ) -> tuple[Root, list[tuple[Any, Exception | None]], Why | None, Root, Root]:
     answers: list[tuple[Any, Exception | None]] = []
     logged: Why | None = None
-    before = after = root
+    before = after = root = state.root
     for entry in group:
         try:
+            if entry.expected is not None and entry.expected != state.revision:
+                raise _overtaken(state)
             changed, answer = entry.edit(root)
         except Exception as error:  # belongs to this caller alone; the others go on
             answers.append((None, error))
@@ -328,6 +344,17 @@ def _apply(
         root = changed
         answers.append((answer, None))
     return root, answers, logged, before, after
+
+
+def _overtaken(state: State) -> Conflict:
+    by = state.logged
+    return Conflict(
+        "The order was changed meanwhile; read it and try again.",
+        f"revision {by.version} ({by.action}) by {by.actor} at {by.updated_at}"
+        f"{f': {by.comment}' if by.comment else ''}"
+        if by
+        else "it has never been changed",
+    )
 
 
 def _fail(group: list[_Change[Any]], error: BaseException) -> None:
