@@ -14,11 +14,18 @@ import re
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    ValidationError,
+    model_validator,
+)
 
 #: Every service, by the name that its variables begin with. `STORY_FACTORY_PORT` is of the last.
 SERVICES = (
@@ -59,9 +66,9 @@ class Settings(BaseModel):
     store_url: Annotated[str, AfterValidator(_store_address)] = Field(
         default="http://127.0.0.1:9200", description="address of OpenSearch or of its door"
     )
-    store_ca: Path | None = Field(default=None, description="CA certificate of the door")
-    store_cert: Path | None = Field(default=None, description="certificate of the story role")
-    store_key: Path | None = Field(default=None, description="key of that certificate")
+    store_ca: FilePath | None = Field(default=None, description="CA certificate of the door")
+    store_cert: FilePath | None = Field(default=None, description="certificate of the story role")
+    store_key: FilePath | None = Field(default=None, description="key of that certificate")
     index_prefix: Annotated[str, AfterValidator(_index_prefix)] = Field(
         default="story-", description="begin of every index name"
     )
@@ -78,6 +85,9 @@ class Settings(BaseModel):
     )
     max_body_depth: int = Field(
         default=32, ge=4, le=200, description="deepest nesting of a JSON body"
+    )
+    max_requests: int = Field(
+        default=200, ge=1, le=10_000, description="requests worked on at once; more get 503"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least important line that is logged"

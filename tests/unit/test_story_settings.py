@@ -67,9 +67,16 @@ def test_a_value_that_does_not_fit_names_its_variable(variable: str, value: str,
     assert "secret" not in str(caught.value)
 
 
-def test_certificate_needs_its_key() -> None:
+def test_certificate_needs_its_key(tmp_path: Path) -> None:
+    cert = tmp_path / "story.pem"
+    cert.touch()
     with pytest.raises(SettingsError, match=r"STORY_STORE_CERT and STORY_STORE_KEY must be given"):
-        load(None, {"STORY_STORE_CERT": "/x.pem"})
+        load(None, {"STORY_STORE_CERT": str(cert)})
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"STORY_STORE_CA='/no/ca.pem' .* not point to a file"):
+        load(None, {"STORY_STORE_CA": "/no/ca.pem"})
 
 
 def test_a_program_ends_with_a_sentence_and_status_1() -> None:
