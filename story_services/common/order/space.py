@@ -180,8 +180,12 @@ class Space:
 
 def diff(before: Space, after: Space) -> list[tuple[str, int, int]]:
     """(ref, old, new) of every element live in both that changed its number, by new number."""
-    pairs = ((ref, before.number_of(ref), new) for new, ref in after.live())
-    return [(ref, old, new) for ref, old, new in pairs if old is not None and old != new]
+    old = before._at
+    return [
+        (slot, old[slot], number)
+        for number, slot in enumerate(after.slots, 1)
+        if slot in old and old[slot] != number and slot[0] != DELETED
+    ]
 
 
 def _valid(refs: Iterable[str]) -> list[str]:
