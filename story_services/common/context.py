@@ -18,6 +18,7 @@ from story_services.common.numbering import Numbering
 from story_services.common.settings import Settings
 from story_services.common.store import indices
 from story_services.common.store.client import Store
+from story_services.common.store.keys import StoreKeys
 from story_services.common.store.orders import Orders
 from story_services.common.store.records import Records
 from story_services.common.transitions import Transitions
@@ -33,6 +34,7 @@ class Context:
         self.settings = settings
         self.store = store or Store(settings)
         self.clock = Clock()
+        self.keys = StoreKeys(self.store)
         self.records = Records(self.store, self.clock)
         self.orders = Orders(self.store, self.clock)
         self.numbering = Numbering(self.orders)
