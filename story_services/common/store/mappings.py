@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from story_services.common.store.analysis import EXACT, NAME, PROSE, SORTABLE
+from story_services.common.store.analysis import EXACT, NAME, PROSE, SORTABLE, STEMS
 
 Properties = dict[str, Any]
 
@@ -25,7 +25,10 @@ _STORED = {"type": "object", "enabled": False}  # takes any JSON value and looks
 _PROSE = {
     "type": "text",
     "analyzer": PROSE,
-    "fields": {"exact": {"type": "text", "analyzer": EXACT}},
+    "fields": {
+        "exact": {"type": "text", "analyzer": EXACT},
+        "stems": {"type": "text", "analyzer": STEMS},
+    },
 }
 _NAME = {
     "type": "text",
