@@ -9,7 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
+from pydantic import BaseModel, Field
+
 from story_services.common.entities import Entities, Entity
+
+#: Fields that the services set: an entity may be sent back as it was read.
+SET_BY_SERVICE = frozenset({"sequenceNumber", "indexed", "createdAt", "updatedAt"})
+
+
+class Envelope(BaseModel):
+    """What every entity of the contract ends with."""
+
+    sequenceNumber: int | None = Field(description="Its number in its own order.", examples=[1])
+    versionNumber: int = Field(description="Its current version, for If-Match.", examples=[1])
+    indexed: bool = Field(description="Whether searches find this version.", examples=[True])
+    createdAt: str = Field(examples=["2026-01-31T12:00:00.000000Z"])
+    updatedAt: str = Field(examples=["2026-01-31T12:00:00.000000Z"])
+    comment: str | None = Field(description="Why it was last changed.", examples=[None])
 
 
 async def live_sections(entities: Entities, shown: Iterable[Entity]) -> Set[int]:

@@ -1,0 +1,1 @@
+"""Section headings: their texts and, moved with what they contain, their order."""

@@ -1,0 +1,1 @@
+"""Performers, and who of them plays which character in which script (castings)."""
