@@ -131,21 +131,22 @@ def _word(value: object) -> object:
 EntityId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID, examples=[1])]
 #: A sequence number, a version or a revision in a body.
 Number = EntityId
-#: The same in a path or a query, where everything arrives as text.
-PathId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID, examples=[1])]
+#: The same in a path or a query, where everything arrives as text. Bounds stand before the
+#: validator: behind it, the document would not show them.
+PathId = Annotated[int, Field(ge=1, le=MAX_ID, examples=[1]), BeforeValidator(_digits)]
 QueryId = PathId
 QueryNumber = PathId
 QueryBool = Annotated[StrictBool, BeforeValidator(_word)]
 #: Paging. Without a limit a list is whole.
 Limit = Annotated[
     int,
-    BeforeValidator(_digits),
     Field(ge=1, le=1000, description="At most so many; without it, all.", examples=[100]),
+    BeforeValidator(_digits),
 ]
 Offset = Annotated[
     int,
-    BeforeValidator(_digits),
     Field(ge=0, le=MAX_ID, description="Leave out so many from the start.", examples=[0]),
+    BeforeValidator(_digits),
 ]
 
 
