@@ -1,0 +1,1 @@
+"""Whole plays in few requests."""

@@ -1,0 +1,1 @@
+"""Spoken words under the names of a later generation of the contract."""

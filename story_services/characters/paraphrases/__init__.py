@@ -1,0 +1,1 @@
+"""Other wordings of characters, actions and spoken words."""
