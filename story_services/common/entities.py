@@ -16,7 +16,7 @@ from story_services.common import kinds
 from story_services.common.errors import BadInput, Conflict, NotFound
 from story_services.common.kinds import SpaceId
 from story_services.common.numbering import Numbering
-from story_services.common.records import Record, Why
+from story_services.common.records import Record, Why, same
 from story_services.common.store.documents import StoreConflict
 from story_services.common.store.records import Draft, Records
 from story_services.common.transitions import Target, Transitions
@@ -124,7 +124,7 @@ class Entities:
             return entity
         require_version(entity.record, expected)
         content = {**entity.content, **changes}
-        if content == entity.content:
+        if same(content, entity.content):
             return entity
         scope = entity.record.scope if kind == "script" else await self.scope(kind, content)
         target = Target(content, scope)

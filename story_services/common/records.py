@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from story_services.common.clock import instant
 from story_services.common.kinds import key
 from story_services.common.store.documents import Document, Token
@@ -104,6 +106,15 @@ class Record:
             nonce=why.nonce,
             content=self.content if content is None else content,
         )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal. For Python `True == 1 == 1.0`; for a story they differ."""
+    return bool(one == other) and _canonical(one) == _canonical(other)
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def first(
