@@ -82,7 +82,7 @@ class History:
             if done is not None:
                 return done
         seen = (await self.orders.state(kinds.script_root(script_id))).revision
-        target = await self._candidate(script_id, action)
+        target, begun = await self._candidate(script_id, action)
         if target is None:
             raise Conflict(
                 f"There is nothing to {action} in script {script_id}.", code=f"nothing_to_{action}"
@@ -93,7 +93,7 @@ class History:
                 describe(target),
             )
         signed = Why(why.actor, why.comment, why.nonce, False, target.change_id, action)
-        await self._revert(target, signed, seen)
+        await self._revert(target, signed, seen, begun)
         return target
 
     async def _done_before(self, script_id: int, why: Why) -> Change | None:
@@ -108,9 +108,10 @@ class History:
                 return change
         return None
 
-    async def _candidate(self, script_id: int, action: str) -> Change | None:
+    async def _candidate(self, script_id: int, action: str) -> tuple[Change | None, int | None]:
         """The change that the next step takes back: for undo the last one not undone, for redo
-        the last undo not redone. Both count opposite steps off on the way back."""
+        the last undo not redone. Both count opposite steps off on the way back. If the last step
+        was cut off, what is left of it, and its change id."""
         skip = 0
         counted = "undo" if action == "undo" else "redo"
         newest = True
@@ -118,17 +119,17 @@ class History:
             if newest and change.action in ("undo", "redo"):
                 unfinished = await self._unfinished(script_id, change)
                 if unfinished is not None and change.action == action:
-                    return unfinished
+                    return unfinished, change.change_id
             newest = False
             if change.action == counted:
                 skip += 1
             elif action == "redo" and change.action != "undo":
-                return None
+                return None, None
             elif skip:
                 skip -= 1
             elif action == "redo" or not await self._never_was(change):
-                return change
-        return None
+                return change, None
+        return None, None
 
     async def _unfinished(self, script_id: int, step: Change) -> Change | None:
         """The change that a step began to take back before it was cut off, if it was."""
@@ -153,7 +154,7 @@ class History:
             return False
         return not await self.entities.visible(current.values())
 
-    async def _revert(self, change: Change, why: Why, seen: int) -> None:
+    async def _revert(self, change: Change, why: Why, seen: int, begun: int | None) -> None:
         items = [item for item in change.items if item.kind != ORDER]
         pairs = await self._ways_back(items, change)
         for item in change.items:
@@ -163,7 +164,7 @@ class History:
                 await self.orders.change(root_id, _reverting(before, after), why, seen)
         if pairs:
             try:
-                await self.entities.transitions.apply(pairs, why, why.action or "undo")
+                await self.entities.transitions.apply(pairs, why, why.action or "undo", begun)
             except StoreConflict as error:
                 raise Conflict("Somebody else changed the same meanwhile.", str(error)) from None
 

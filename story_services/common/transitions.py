@@ -39,10 +39,15 @@ class Transitions:
         self.numbering = numbering
 
     async def apply(
-        self, pairs: Sequence[tuple[Record, Target]], why: Why, action: str
+        self,
+        pairs: Sequence[tuple[Record, Target]],
+        why: Why,
+        action: str,
+        change_id: int | None = None,
     ) -> list[Record]:
         """The next version of each record. StoreConflict when another write of any of them came
-        first: then nothing of that one is changed, and its numbers are as they were."""
+        first: then nothing of that one is changed, and its numbers are as they were. `change_id`
+        continues a change that was cut off."""
         gains = grouped(
             (space, before.key)
             for before, target in pairs
@@ -63,7 +68,7 @@ class Transitions:
         await self.numbering.remove(vanishing)
         await self.numbering.append(new_homes)
         try:
-            done = await self._write(pairs, why, action)
+            done = await self._write(pairs, why, action, change_id)
         except StoreConflict:
             await self._undo_numbers(vanishing, new_homes)
             raise
@@ -82,9 +87,15 @@ class Transitions:
         await self.numbering.forget(new_homes)
 
     async def _write(
-        self, pairs: Sequence[tuple[Record, Target]], why: Why, action: str
+        self,
+        pairs: Sequence[tuple[Record, Target]],
+        why: Why,
+        action: str,
+        change_id: int | None,
     ) -> list[Record]:
-        change = self.records.clock.change_id(max(before.change_id for before, _ in pairs))
+        change = change_id or self.records.clock.change_id(
+            max(before.change_id for before, _ in pairs)
+        )
         by_index: dict[str, list[tuple[Record, Record]]] = {}
         for before, target in pairs:
             after = before.following(

@@ -9,23 +9,36 @@ Pages are written before the root that names them and removed after the last one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from story_services.common.clock import Clock
-from story_services.common.errors import Conflict, ServiceError, Unavailable
-from story_services.common.order.pages import Encoded, decode, encode, load, missing_pages, page_ids
+from story_services.common.errors import ServiceError, Unavailable
+from story_services.common.order.pages import decode, encode, load, missing_pages, page_ids
 from story_services.common.order.root import Root
-from story_services.common.records import Record, Why, first, from_document
+from story_services.common.queries import every, term
+from story_services.common.records import Why, from_document
 from story_services.common.store.client import Store
-from story_services.common.store.documents import Document, StoreConflict, Token
+from story_services.common.store.documents import Document, StoreConflict
+from story_services.common.store.lanes import Edit, Lane, PendingChange, apply, fail, next_group
+from story_services.common.store.order_documents import (
+    KIND,
+    State,
+    logged_change,
+    order_version_key,
+    own_pages,
+    page_document,
+    request_of,
+    root_document,
+    snapshot,
+)
 
 T = TypeVar("T")
-Edit = Callable[[Root], tuple[Root, T]]
+__all__ = ["INDEX", "KIND", "Orders", "State"]
+
 INDEX = "order"
-KIND = "order"
 #: A reader whose pages a writer removed reads the new root; this often, before it gives up.
 _READS = 20
 #: Orders whose newest value is remembered between changes; a play's takes about half a megabyte.
@@ -34,44 +47,13 @@ _KNOWN = 16
 _TRIES = 200
 
 
-@dataclass
-class _Change(Generic[T]):
-    edit: Edit[T]
-    why: Why | None
-    expected: int | None
-    done: asyncio.Future[T]
-
-
-@dataclass(frozen=True)
-class State:
-    """A root as it is stored. `logged` is the last logged change, None if there never was one."""
-
-    root: Root
-    encoded: Encoded | None
-    born: frozenset[str]
-    logged: Record | None
-    token: Token | None
-
-    @property
-    def revision(self) -> int:
-        """How many logged changes there were."""
-        return self.logged.version if self.logged else 0
-
-
-@dataclass
-class _Lane:
-    waiting: list[_Change[Any]] = field(default_factory=list)
-    known: State | None = None
-    running: asyncio.Task[None] | None = None
-
-
 class Orders:
     """All order roots. One per process."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
 
     async def read(self, root_id: str) -> Root:
         """The newest value; empty when nothing was ever numbered there."""
@@ -138,6 +120,17 @@ class Orders:
         before, after = await asyncio.gather(*(self._value(form) for form in forms))
         return before, after
 
+    async def _before(self, root_id: str, nonce: str) -> Root | None:
+        """The order before the change that a request already made, None if it made none."""
+        state = await self.state(root_id)
+        if state.logged is not None and request_of(state.logged) == nonce:
+            return (await self.logged(root_id, state.revision))[0]
+        await self.store.refresh("version")
+        mine = every([term("root", root_id), {"prefix": {"nonce": f"{nonce}."}}])
+        async for document in self.store.search_all("version", mine, sort=["version"]):
+            return (await self.logged(root_id, document.source["version"]))[0]
+        return None
+
     async def change(
         self,
         root_id: str,
@@ -151,26 +144,32 @@ class Orders:
         wins and the other gets a Conflict. `expected` is the revision its caller saw, by default
         the one at the time of the call. What `edit` raises reaches the caller, and nothing is
         written for it."""
+        if why is not None and why.resumed:
+            before = await self._before(root_id, why.nonce)
+            if before is not None:
+                return edit(before)[1]
         if why is not None and expected is None:
             expected = (await self.state(root_id)).revision
-        lane = self._lanes.setdefault(root_id, _Lane())
-        entry: _Change[T] = _Change(edit, why, expected, asyncio.get_running_loop().create_future())
+        lane = self._lanes.setdefault(root_id, Lane())
+        entry: PendingChange[T] = PendingChange(
+            edit, why, expected, asyncio.get_running_loop().create_future()
+        )
         lane.waiting.append(entry)
         if lane.running is None:
             lane.running = asyncio.create_task(self._drain(root_id, lane))
         return await entry.done
 
-    async def _drain(self, root_id: str, lane: _Lane) -> None:
+    async def _drain(self, root_id: str, lane: Lane) -> None:
         try:
             while lane.waiting:
-                group = _next_group(lane)
+                group = next_group(lane)
                 try:
                     await self._commit(root_id, lane, group)
                 except BaseException as error:
                     lane.known = None
-                    _fail(group, error)
+                    fail(group, error)
                     if not isinstance(error, Exception):
-                        _fail(lane.waiting, error)
+                        fail(lane.waiting, error)
                         raise
         finally:
             lane.running = None
@@ -181,12 +180,12 @@ class Orders:
         for root_id in idle[: max(0, len(idle) - _KNOWN)]:
             del self._lanes[root_id]
 
-    async def _commit(self, root_id: str, lane: _Lane, group: list[_Change[Any]]) -> None:
+    async def _commit(self, root_id: str, lane: Lane, group: list[PendingChange[Any]]) -> None:
         for _ in range(_TRIES):
             fresh = lane.known is None
             state = lane.known or await self.state(root_id)
             lane.known = state
-            root, answers, logged, before, after = _apply(state, group)
+            root, answers, logged, before, after = apply(state, group)
             if root == state.root and logged is None:
                 if not fresh:  # an unwritten answer must not rest on what was true a while ago
                     lane.known = None
@@ -217,30 +216,30 @@ class Orders:
         after: Root,
     ) -> State:
         nonce = uuid4().hex
-        encoded = _own_pages(encode(root, root_id, state.encoded), nonce)
+        encoded = own_pages(encode(root, root_id, state.encoded), nonce)
         new_pages = dict(encoded.pages)
         record, born = state.logged, state.born
         if why is not None:
-            form_after = _own_pages(encode(after, root_id, encoded), f"{nonce}a")
-            form_before = _own_pages(encode(before, root_id, state.encoded), f"{nonce}b")
+            form_after = own_pages(encode(after, root_id, encoded), f"{nonce}a")
+            form_before = own_pages(encode(before, root_id, state.encoded), f"{nonce}b")
             new_pages |= form_after.pages | form_before.pages
-            record = self._logged(root_id, state, why, form_before, form_after)
+            record = logged_change(self.clock, root_id, state, why, form_before, form_after)
             born = frozenset()
             if state.logged is not None:
                 number = state.logged.version
-                kept = {order_version_key(root_id, number): _snapshot(root_id, state.logged)}
+                kept = {order_version_key(root_id, number): snapshot(root_id, state.logged)}
                 await self.store.bulk_create("version", kept)
         else:
             born = born | frozenset(new_pages)
         if new_pages:
             await self.store.bulk_write(
-                INDEX, {i: _page(root_id, i, slots) for i, slots in new_pages.items()}
+                INDEX, {i: page_document(root_id, i, slots) for i, slots in new_pages.items()}
             )
         used = set(page_ids(encoded.document))
         gone = set(page_ids(state.encoded.document)) - used if state.encoded else set()
         gone &= born
         born = born & frozenset(used)
-        document = self._document(root_id, encoded.document, record, born, nonce)
+        document = root_document(root_id, encoded.document, record, born, nonce)
         if state.token is None:
             token = await self.store.create(INDEX, root_id, document)
         else:
@@ -254,112 +253,3 @@ class Orders:
             await self.store.delete(INDEX, sorted(pages))
         except ServiceError:
             return  # pages that nothing names cost a little space and nothing else
-
-    def _logged(
-        self, root_id: str, state: State, why: Why, before: Encoded, after: Encoded
-    ) -> Record:
-        kind, _, number = root_id.rpartition("-")
-        scope = (int(number),) if kind == "script" else ()
-        content = {"root": root_id, "before": before.document, "after": after.document}
-        if state.logged is None:
-            change = self.clock.change_id()
-            entity = int(number) if number.isdigit() else 0
-            start = first(KIND, entity, content, scope, change, why)
-            return replace(start, action=why.action or "reorder")
-        change = self.clock.change_id(state.logged.change_id)
-        return state.logged.following(change, why, action="reorder", content=content)
-
-    def _document(
-        self,
-        root_id: str,
-        form: Mapping[str, Any],
-        record: Record | None,
-        born: frozenset[str],
-        nonce: str,
-    ) -> dict[str, Any]:
-        content: dict[str, Any] = {"root": form, "born": sorted(born)}
-        if record is None:
-            return {"kind": KIND, "root": root_id, "version": 0, "nonce": nonce, "content": content}
-        content |= {k: v for k, v in record.content.items() if k in ("before", "after")}
-        document = record.document()
-        return {**document, "root": root_id, "nonce": nonce, "content": content}
-
-
-def order_version_key(root_id: str, version: int) -> str:
-    """The document id of a logged change of an order that is no longer the last one."""
-    return f"order-{root_id}-{version}"
-
-
-def _snapshot(root_id: str, record: Record) -> dict[str, Any]:
-    content = {k: v for k, v in record.content.items() if k in ("before", "after")}
-    return {**record.document(), "root": root_id, "content": content}
-
-
-def _own_pages(encoded: Encoded, nonce: str) -> Encoded:
-    """The same form with ids for its new pages that no other write ever uses: so a page can be
-    removed with the last root that names it, though equal slots may come again."""
-    names = {i: f"{i}.{nonce}" for i in encoded.pages}
-    spaces = {
-        name: {"pages": [{**row, "id": names.get(row["id"], row["id"])} for row in stored["pages"]]}
-        if "pages" in stored
-        else stored
-        for name, stored in encoded.document["spaces"].items()
-    }
-    pages = {names[i]: slots for i, slots in encoded.pages.items()}
-    return Encoded(encoded.root, {"spaces": spaces}, pages)
-
-
-def _page(root_id: str, page_id: str, slots: Any) -> dict[str, Any]:
-    return {"root": root_id, "nonce": page_id, "content": {"slots": slots}}
-
-
-def _next_group(lane: _Lane) -> list[_Change[Any]]:
-    """What waits, up to the second logged change: each of those keeps its own before."""
-    group: list[_Change[Any]] = []
-    logged = 0
-    while lane.waiting:
-        logged += lane.waiting[0].why is not None
-        if logged > 1:
-            break
-        group.append(lane.waiting.pop(0))
-    return group
-
-
-def _apply(
-    state: State, group: list[_Change[Any]]
-) -> tuple[Root, list[tuple[Any, Exception | None]], Why | None, Root, Root]:
-    answers: list[tuple[Any, Exception | None]] = []
-    logged: Why | None = None
-    before = after = root = state.root
-    for entry in group:
-        try:
-            if entry.expected is not None and entry.expected != state.revision:
-                raise _overtaken(state)
-            changed, answer = entry.edit(root)
-        except Exception as error:  # belongs to this caller alone; the others go on
-            answers.append((None, error))
-            continue
-        if entry.why is not None and changed != root:
-            logged, before, after = entry.why, root, changed
-        root = changed
-        answers.append((answer, None))
-    return root, answers, logged, before, after
-
-
-def _overtaken(state: State) -> Conflict:
-    by = state.logged
-    return Conflict(
-        "The order was changed meanwhile; read it and try again.",
-        f"revision {by.version} ({by.action}) by {by.actor} at {by.updated_at}"
-        f"{f': {by.comment}' if by.comment else ''}"
-        if by
-        else "it has never been changed",
-    )
-
-
-def _fail(group: list[_Change[Any]], error: BaseException) -> None:
-    for entry in group:
-        if not entry.done.done():
-            entry.done.set_exception(
-                error if isinstance(error, Exception) else Unavailable(details="shutting down")
-            )
