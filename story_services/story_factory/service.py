@@ -1,0 +1,140 @@
+"""Puts stories together: load, place, filter, page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from story_services.common.context import Context
+from story_services.story_factory.assemble import Assembler, View
+from story_services.story_factory.filters import Filter
+from story_services.story_factory.parts import Item, Placed, Surroundings
+from story_services.story_factory.reading import CHUNK, Line, Reading, require_numbers
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story's head and its elements, which come in pieces when there are very many."""
+
+    head: dict[str, Any]
+    pieces: AsyncIterator[Sequence[View]]
+    long: bool
+
+
+class StoryFactory:
+    """Stories of one store. One per process."""
+
+    def __init__(self, context: Context) -> None:
+        self.reading = Reading(context)
+
+    async def story(
+        self,
+        script_id: int,
+        wanted: Filter,
+        *,
+        session: int | None = None,
+        paraphrased: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Story:
+        """The story of a script, or the part of it that is wanted."""
+        line = await self.reading.line(script_id, session, paraphrased)
+        numbers = [(n, ref) for n, ref in line.numbers if wanted.covers(n)]
+        if not wanted.by_content and limit is not None:
+            pieces = self._slice(line, numbers, limit, offset)
+        else:
+            pieces = _paged(self._views(line, numbers, wanted), limit, offset)
+        return Story(story_head(line.around), pieces, len(numbers) > CHUNK)
+
+    async def sequences(
+        self,
+        script_id: int,
+        start: int,
+        end: int,
+        wanted: Filter,
+        *,
+        session: int | None = None,
+        paraphrased: bool = False,
+    ) -> Story:
+        """The elements from one number to another. NotFound when there are none."""
+        line = await self.reading.line(script_id, session, paraphrased)
+        wanted = replace(wanted, sequences=(start, end))
+        numbers = [(n, ref) for n, ref in line.numbers if wanted.covers(n)]
+        require_numbers(script_id, numbers, start, end)
+        head = {"scriptId": script_id, "comment": line.around.script.comment}
+        return Story(head, self._views(line, numbers, wanted), len(numbers) > CHUNK)
+
+    async def _views(
+        self, line: Line, numbers: Sequence[tuple[int, str]], wanted: Filter
+    ) -> AsyncIterator[Sequence[View]]:
+        script = line.around.script.id
+        async for placed in self.reading.chunks(script, numbers):
+            views = (await self.assembler(line.around, placed)).elements(placed)
+            yield [v for v in views if wanted.keeps(v)] if wanted.by_content else list(views)
+
+    async def _slice(
+        self, line: Line, numbers: Sequence[tuple[int, str]], limit: int, offset: int
+    ) -> AsyncIterator[Sequence[View]]:
+        """A page by numbers alone: fetches no more than the page, unless some of its elements
+        are being created or deleted at this very moment."""
+        start, left = offset, limit
+        while left and start < len(numbers):
+            placed = await self.reading.elements(
+                line.around.script.id, numbers[start : start + left]
+            )
+            yield list((await self.assembler(line.around, placed)).elements(placed))
+            start += left
+            left -= len(placed)
+
+    async def assembler(self, around: Surroundings, placed: Sequence[Placed]) -> Assembler:
+        """What makes elements of these, with all that they name."""
+        actions = await self.reading.actions_of(placed)
+        strangers = await self.reading.characters_of(placed, around.cast)
+        if strangers:
+            around = replace(around, cast={**around.cast, **strangers})
+        return Assembler(around, actions)
+
+
+def story_head(around: Surroundings) -> dict[str, Any]:
+    """A story without its elements. Its music is not made yet."""
+    script = around.script
+    return {
+        "scriptId": script.id,
+        "title": script.content["title"],
+        "author": script.content.get("author"),
+        "description": script.content.get("description"),
+        "sections": [section_view(number, item) for number, item in around.sections],
+        "orchestration": {
+            "csoundFilePath": None,
+            "lilyPondFilePath": None,
+            "midiFilePath": None,
+        },
+        "comment": script.comment,
+    }
+
+
+def section_view(number: int, item: Item) -> dict[str, Any]:
+    """A heading of a story."""
+    return {
+        "headingId": item.id,
+        "scriptId": item.content["scriptId"],
+        "title": item.content["title"],
+        "sequence": number,
+    }
+
+
+async def _paged(
+    pieces: AsyncIterator[Sequence[View]], limit: int | None, offset: int
+) -> AsyncIterator[Sequence[View]]:
+    """Leaves out `offset` elements and stops after `limit`."""
+    async for piece in pieces:
+        rest = piece[offset:]
+        offset = max(0, offset - len(piece))
+        if limit is not None:
+            rest = rest[:limit]
+            limit -= len(rest)
+        if rest:
+            yield rest
+        if limit == 0:
+            return
