@@ -77,7 +77,7 @@ def command(places: Places, heap_mb: int, marker: str) -> list[str]:
         *LAUNCHER_ARGUMENTS,
         f"-Xms{heap_mb}m",
         f"-Xmx{heap_mb}m",
-        f"-XX:MaxDirectMemorySize={heap_mb // 2}m",
+        f"-XX:MaxDirectMemorySize={heap_mb * 1024 * 1024 // 2}",
         # The second compiler would cost as much processor time as the whole start, and 50 MB.
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",

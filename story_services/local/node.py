@@ -81,6 +81,11 @@ class LocalNode:
         return self.start()
 
     @property
+    def state(self) -> Path:
+        """The node's folder, absolute."""
+        return self._state.path
+
+    @property
     def running(self) -> bool:
         """Whether the node's process is there."""
         return self._state.running() is not None
