@@ -110,10 +110,9 @@ class History:
 
     async def _candidate(self, script_id: int, action: str) -> tuple[Change | None, int | None]:
         """The change that the next step takes back: for undo the last one not undone, for redo
-        the last undo not redone. Both count opposite steps off on the way back. If the last step
-        was cut off, what is left of it, and its change id."""
-        skip = 0
-        counted = "undo" if action == "undo" else "redo"
+        the last undo not redone. What a later change took back is passed over, whatever came in
+        between. If the last step was cut off, what is left of it, and its change id."""
+        off: set[int | None] = set()
         newest = True
         async for change in self.changes(script_id, page=200):
             if newest and change.action in ("undo", "redo"):
@@ -121,13 +120,13 @@ class History:
                 if unfinished is not None and change.action == action:
                     return unfinished, change.change_id
             newest = False
-            if change.action == counted:
-                skip += 1
-            elif action == "redo" and change.action != "undo":
-                return None, None
-            elif skip:
-                skip -= 1
-            elif action == "redo" or not await self._never_was(change):
+            if change.change_id in off:
+                continue
+            if action == "redo" and change.action != "redo":
+                return (change if change.action == "undo" else None), None
+            if change.reverts is not None and (action == "redo" or change.action != "redo"):
+                off.add(change.reverts)
+            elif not await self._never_was(change):
                 return change, None
         return None, None
 
