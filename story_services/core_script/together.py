@@ -1,8 +1,8 @@
 """Several entities changed by one request: all of them, or none.
 
 The store changes one document at a time. When another write gets to one of them first, what was
-already changed is taken back, as an undo that the change log shows, before the caller learns of
-the conflict. For the time of that, readers can see a part of it.
+already changed is taken back, before the caller learns of the conflict. For the time of that,
+readers can see a part of it; the change log shows both, and undo passes over both.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ async def _taken_back(entities: Entities, pairs: Sequence[Pair], why: Why) -> Co
     winner = next(current[r.key] for r, _ in pairs if r.key not in written)
     if ours:
         reason = f"Taken back: {winner.key} was changed meanwhile."
-        undo = Why(why.actor, reason, reverts=ours[0][0].change_id, action="undo")
+        undo = Why(why.actor, reason, reverts=ours[0][0].change_id)
         # Who changed one of them once more has seen our version: theirs stands.
         with suppress(StoreConflict):
-            await entities.transitions.apply(ours, undo, "undo")
+            await entities.transitions.apply(ours, undo, "update")
     return overtaken(winner)

@@ -51,14 +51,17 @@ def transition(entity: Entity, sections: Set[int]) -> View:
     }
 
 
-def note(entity: Entity, sections: Set[int]) -> View:
-    """Note; `sections` are those that exist."""
+def note(entity: Entity, sections: Set[int], targets: Set[tuple[str, int]]) -> View:
+    """Note; `sections` and `targets` are those that exist."""
+    content = entity.content
+    target = content["targetType"], content["targetId"]
+    target_type, target_id = target if target in targets else (None, None)
     return {
         "noteId": entity.id,
-        "scriptId": entity.content["scriptId"],
+        "scriptId": content["scriptId"],
         "sectionId": section_or_none(entity, sections),
-        "text": entity.content["text"],
-        "targetType": entity.content["targetType"],
-        "targetId": entity.content["targetId"],
+        "text": content["text"],
+        "targetType": target_type,
+        "targetId": target_id,
         **entity.envelope(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
 from story_services.common.entities import Entity
@@ -24,6 +24,23 @@ PerformerId = Annotated[PathId, Path(description="The performer.")]
 CastingId = Annotated[PathId, Path(description="The casting.")]
 
 
+async def _castings(request: Request, context: Ctx) -> Castings:
+    known: Castings | None = getattr(request.app.state, "castings", None)
+    if known is None or known.context is not context:
+        known = request.app.state.castings = Castings(context)
+    return known
+
+
+Cast = Annotated[Castings, Depends(_castings)]
+
+
+async def _performers(context: Ctx, cast: Cast) -> Performers:
+    return Performers(context, cast)
+
+
+People = Annotated[Performers, Depends(_performers)]
+
+
 def _performer(entity: Entity, status: int = 200) -> Response:
     return Reply(views.performer(entity), status, version=entity.record.version)
 
@@ -37,14 +54,14 @@ def _performer(entity: Entity, status: int = 200) -> Response:
     response_model=list[schemas.Performer],
 )
 async def list_performers(
-    context: Ctx,
+    people: People,
     characterId: QueryId | None = None,
     scriptId: QueryId | None = None,
     limit: Limit | None = None,
     offset: Offset = 0,
 ) -> Response:
     filters = {"characterId": characterId, "scriptId": scriptId}
-    found = await Performers(context).page(filters, limit, offset)
+    found = await people.page(filters, limit, offset)
     return page([views.performer(entity) for entity in found.items], found.total)
 
 
@@ -55,8 +72,8 @@ async def list_performers(
     response_model=schemas.Performer,
     status_code=201,
 )
-async def create_performer(body: schemas.PerformerCreate, context: Ctx) -> Response:
-    made = await Performers(context).create({"name": body.name}, why(body.comment))
+async def create_performer(body: schemas.PerformerCreate, people: People) -> Response:
+    made = await people.create({"name": body.name}, why(body.comment))
     return _performer(made, 201)
 
 
@@ -66,17 +83,17 @@ async def create_performer(body: schemas.PerformerCreate, context: Ctx) -> Respo
     summary="Read a performer",
     response_model=schemas.Performer,
 )
-async def read_performer(performerId: PerformerId, context: Ctx) -> Response:
-    return _performer(await Performers(context).get(performerId))
+async def read_performer(performerId: PerformerId, people: People) -> Response:
+    return _performer(await people.get(performerId))
 
 
 async def _change(
-    performer_id: int, body: schemas.PerformerChange, seen: int | None, context: Ctx
+    performer_id: int, body: schemas.PerformerChange, seen: int | None, people: People
 ) -> Response:
     changes = {name: value for name, value in body.given().items() if name == "name"}
     expected = expected_version(seen, body.versionNumber)
     reason = why(body.comment)
-    return _performer(await Performers(context).update(performer_id, changes, reason, expected))
+    return _performer(await people.update(performer_id, changes, reason, expected))
 
 
 @performers.put(
@@ -87,9 +104,9 @@ async def _change(
     response_model=schemas.Performer,
 )
 async def put_performer(
-    performerId: PerformerId, body: schemas.PerformerChange, seen: IfMatch, context: Ctx
+    performerId: PerformerId, body: schemas.PerformerChange, seen: IfMatch, people: People
 ) -> Response:
-    return await _change(performerId, body, seen, context)
+    return await _change(performerId, body, seen, people)
 
 
 @performers.patch(
@@ -100,9 +117,9 @@ async def put_performer(
     response_model=schemas.Performer,
 )
 async def patch_performer(
-    performerId: PerformerId, body: schemas.PerformerChange, seen: IfMatch, context: Ctx
+    performerId: PerformerId, body: schemas.PerformerChange, seen: IfMatch, people: People
 ) -> Response:
-    return await _change(performerId, body, seen, context)
+    return await _change(performerId, body, seen, people)
 
 
 @performers.delete(
@@ -113,9 +130,9 @@ async def patch_performer(
     status_code=204,
 )
 async def delete_performer(
-    performerId: PerformerId, seen: IfMatch, context: Ctx, comment: Comment | None = None
+    performerId: PerformerId, seen: IfMatch, people: People, comment: Comment | None = None
 ) -> Response:
-    await Performers(context).delete(performerId, why(comment), seen)
+    await people.delete(performerId, why(comment), seen)
     return nothing()
 
 
@@ -128,7 +145,7 @@ async def delete_performer(
     response_model=list[schemas.Casting],
 )
 async def list_castings(
-    context: Ctx,
+    cast: Cast,
     scriptId: QueryId | None = None,
     characterId: QueryId | None = None,
     performerId: QueryId | None = None,
@@ -136,7 +153,7 @@ async def list_castings(
     offset: Offset = 0,
 ) -> Response:
     filters = {"scriptId": scriptId, "characterId": characterId, "performerId": performerId}
-    found = await Castings(context).all(filters)
+    found = await cast.all(filters)
     shown = found[offset : None if limit is None else offset + limit]
     return page([views.casting(entity) for entity in shown], len(found))
 
@@ -150,9 +167,9 @@ async def list_castings(
     response_model=schemas.Casting,
     status_code=201,
 )
-async def create_casting(body: schemas.CastingCreate, context: Ctx) -> Response:
+async def create_casting(body: schemas.CastingCreate, cast: Cast) -> Response:
     fields = body.model_dump(exclude={"comment"})
-    made = await Castings(context).create(fields, why(body.comment))
+    made = await cast.create(fields, why(body.comment))
     return Reply(views.casting(made), 201, version=made.record.version)
 
 
@@ -162,8 +179,8 @@ async def create_casting(body: schemas.CastingCreate, context: Ctx) -> Response:
     summary="Read a casting",
     response_model=schemas.Casting,
 )
-async def read_casting(castingId: CastingId, context: Ctx) -> Response:
-    found = await Castings(context).get(castingId)
+async def read_casting(castingId: CastingId, cast: Cast) -> Response:
+    found = await cast.get(castingId)
     return Reply(views.casting(found), version=found.record.version)
 
 
@@ -175,9 +192,9 @@ async def read_casting(castingId: CastingId, context: Ctx) -> Response:
     status_code=204,
 )
 async def delete_casting(
-    castingId: CastingId, seen: IfMatch, context: Ctx, comment: Comment | None = None
+    castingId: CastingId, seen: IfMatch, cast: Cast, comment: Comment | None = None
 ) -> Response:
-    await Castings(context).delete(castingId, why(comment), seen)
+    await cast.delete(castingId, why(comment), seen)
     return nothing()
 
 

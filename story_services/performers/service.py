@@ -1,7 +1,8 @@
 """Performers and castings. No HTTP.
 
 A casting is shown while all three that it names exist: whoever or whatever is deleted takes its
-castings out of sight and brings them back with it. The same casting cannot be made twice.
+castings out of sight and brings them back with it. The same casting is not made twice by the
+process that serves this service.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _NAMED = {"scriptId": "script", "characterId": "character", "performerId": "perf
 class Performers:
     """All performers."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, castings: Castings | None = None) -> None:
         self.entities = context.entities
         self.listing = context.listing
-        self.castings = Castings(context)
+        self.castings = castings or Castings(context)
 
     async def create(self, fields: Mapping[str, Any], why: Why) -> Entity:
         """A new performer."""
@@ -62,12 +63,14 @@ class Performers:
 
 
 class Castings:
-    """Who plays whom in which script."""
+    """Who plays whom in which script. One per process, as it lets one be made at a time."""
 
     def __init__(self, context: Context) -> None:
         self.entities = context.entities
         self.records = context.records
         self.listing = context.listing
+        self.context = context
+        self._making = asyncio.Lock()
 
     async def create(self, fields: Mapping[str, int], why: Why) -> Entity:
         """A new casting; BadInput for anything that does not exist, Conflict for one that is
@@ -78,17 +81,11 @@ class Castings:
                 for field, kind in _NAMED.items()
             )
         )
-        same = await self.all(fields)
-        if same and not (why.resumed and _made_by(same[0], why)):
-            raise _twice(same[0])
-        made = await self.entities.create(CASTING, fields, why)
-        # Two at the same time see each other now, at the latest: the first one stays.
-        first = min(await self.all(fields), key=lambda casting: casting.id, default=made)
-        if first.id < made.id:
-            reason = f"The same as casting {first.id}."
-            await self.entities.delete(CASTING, made.id, Why(why.actor, reason))
-            raise _twice(first)
-        return made
+        async with self._making:
+            same = await self.all(fields)
+            if same and not (why.resumed and _made_by(same[0], why)):
+                raise _twice(same[0])
+            return await self.entities.create(CASTING, fields, why)
 
     async def get(self, casting_id: int) -> Entity:
         """One casting; NotFound."""

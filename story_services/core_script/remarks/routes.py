@@ -22,16 +22,20 @@ notes = service_router("/scripts/{scriptId}/notes", tags=["notes"])
 ScriptId = Annotated[PathId, Path(description="The script.")]
 TransitionId = Annotated[PathId, Path(description="The transition.")]
 NoteId = Annotated[PathId, Path(description="The note.")]
-_VIEWS = {"transition": views.transition, "note": views.note}
+
+
+def _views(kind: str, shown: Shown) -> list[views.View]:
+    if kind == "transition":
+        return [views.transition(entity, shown.sections) for entity in shown.items]
+    return [views.note(entity, shown.sections, shown.targets) for entity in shown.items]
 
 
 def _reply(kind: str, shown: Shown, status: int = 200) -> Response:
-    entity = shown.one
-    return Reply(_VIEWS[kind](entity, shown.sections), status, version=entity.record.version)
+    return Reply(_views(kind, shown)[0], status, version=shown.items[0].record.version)
 
 
 def _page(kind: str, shown: Shown) -> Response:
-    return page([_VIEWS[kind](entity, shown.sections) for entity in shown.items], shown.total)
+    return page(_views(kind, shown), shown.total)
 
 
 @transitions.get(

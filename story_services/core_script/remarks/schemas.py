@@ -83,5 +83,7 @@ class Note(Envelope):
     scriptId: int = Field(examples=[1])
     sectionId: int | None = Field(description="Its section, while that exists.", examples=[1])
     text: str = Field(examples=["Who knows of this by now?"])
-    targetType: str | None = Field(examples=["character"])
+    targetType: str | None = Field(
+        description="What it is about, while that exists.", examples=["character"]
+    )
     targetId: int | None = Field(examples=[1])

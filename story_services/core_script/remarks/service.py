@@ -1,12 +1,13 @@
 """Transitions and notes of scripts. No HTTP.
 
 Both stand in the story line like what is said and done. A section must be one of the same
-script, a note's target anything that exists; only what a request changes is looked at, so that
-an entity can be sent back as it was read.
+script, a note's target anything that exists. What is deleted later reads as none until it is
+restored; only what a request changes is looked at, so that nothing else stands in its way.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -26,20 +27,24 @@ _FIELDS = (
     "targetId",
 )  # fmt: skip
 _TARGET = ("targetType", "targetId")
+Target = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Elements to be shown, how many there are in all, and which of their sections exist."""
+    """Elements to be shown, how many there are in all, and what of that which they name exists:
+    sections by id, targets by type and id."""
 
     items: list[Entity]
     total: int
-    sections: Set[int]
+    sections: Set[int] = frozenset()
+    targets: Set[Target] = frozenset()
 
-    @property
-    def one(self) -> Entity:
-        """The only element."""
-        return self.items[0]
+
+def target_of(entity: Entity) -> Target | None:
+    """What an element is about."""
+    target_type, target_id = (entity.content[name] for name in _TARGET)
+    return None if target_id is None else (target_type, target_id)
 
 
 class Remarks:
@@ -48,6 +53,7 @@ class Remarks:
     def __init__(self, context: Context, kind: str) -> None:
         self.kind = kind
         self.entities = context.entities
+        self.records = context.records
         self.listing = context.listing
         self.sections = Sections(context)
 
@@ -89,7 +95,7 @@ class Remarks:
     ) -> Shown:
         """Those of a script, in the order of its story, that have all these values.
 
-        A section that is deleted has none.
+        A section that is deleted has none, nor has a target.
         """
         await self.entities.get("script", script_id)
         wanted = {name: value for name, value in filters.items() if value is not None}
@@ -99,13 +105,15 @@ class Remarks:
         if section_id is not None and section_id not in {
             section.id for section in (await self.sections.of_scripts([script_id]))[script_id]
         }:
-            return Shown([], 0, frozenset())
+            return Shown([], 0)
         clauses: list[Clause] = [term("content.scriptId", script_id)]
         clauses += [term(f"content.{name}", value) for name, value in wanted.items()]
-        page = await self.listing.page(
-            [self.kind], clauses, in_order=True, limit=limit, offset=offset
-        )
-        return await self._shown(page.items, page.total)
+        items = await self.listing.all([self.kind], clauses)
+        if wanted.keys() & set(_TARGET):
+            targets = await self._targets(items)
+            items = [entity for entity in items if target_of(entity) in targets]
+        end = None if limit is None else offset + limit
+        return await self._shown(items[offset:end], len(items))
 
     async def _found(self, script_id: int, entity_id: int) -> Entity:
         await self.entities.get("script", script_id)
@@ -115,8 +123,19 @@ class Remarks:
         return found
 
     async def _shown(self, items: list[Entity], total: int | None = None) -> Shown:
-        sections = await live_sections(self.entities, items)
-        return Shown(items, len(items) if total is None else total, sections)
+        sections, targets = await asyncio.gather(
+            live_sections(self.entities, items), self._targets(items)
+        )
+        return Shown(items, len(items) if total is None else total, sections, targets)
+
+    async def _targets(self, items: list[Entity]) -> Set[Target]:
+        """Those of their targets that exist."""
+        named = {target for entity in items if (target := target_of(entity)) is not None}
+        if not named:
+            return frozenset()
+        records = await self.records.get_many(sorted(named))
+        found = await self.entities.visible(records.values())
+        return {(entity.record.kind, entity.id) for entity in found}
 
     async def _checked(
         self, script_id: int, before: Mapping[str, Any], changes: Mapping[str, Any]
