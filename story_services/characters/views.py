@@ -69,6 +69,12 @@ def _place(entity: Entity, sections: Set[int]) -> View:
     }
 
 
+def own_section(entity: Entity) -> Set[int]:
+    """The section of an element that was only just put into it, so that it is known to exist."""
+    section_id = entity.content["sectionId"]
+    return frozenset() if section_id is None else frozenset({section_id})
+
+
 def in_batch(entity: Entity) -> View:
     """One element in the answer to a batch."""
     return {

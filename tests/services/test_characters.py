@@ -62,7 +62,7 @@ def test_a_cast_has_an_order_of_its_own_in_each_script(api: Api) -> None:
     assert both["sequenceNumber"] == 3
     of_two = api.get(f"/characters/scripts/{two}")
     assert [(c["name"], c["sequenceNumber"]) for c in of_two] == [("C", 1), ("D", 2)]
-    joined = api.patch(f"/characters/{late['characterId']}", scriptIds=[one])
+    joined = api.patch(f"/characters/{late['characterId']}", scriptIds=[one, one])
     assert (joined["scriptIds"], joined["sequenceNumber"]) == ([one], 4)
     assert names(api.get(f"/characters/scripts/{one}")) == ["A", "B", "C", "D"]
     assert names(api.get(f"/characters/scripts/{two}")) == ["C"]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from story_services.characters.actions.schemas import Action, ActionChange, ActionCreate
 from story_services.characters.elements import Elements
 from story_services.characters.filters import Keyword, OfCharacter, OfScript, OfSection, OfSpeech
-from story_services.characters.views import action
+from story_services.characters.views import action, own_section
 from story_services.common.entities import Entity
 from story_services.common.http.deps import Ctx, why
 from story_services.common.http.headers import expected_version
@@ -28,9 +28,9 @@ async def _actions(context: Ctx) -> Elements:
 Service = Annotated[Elements, Depends(_actions)]
 
 
-async def _reply(entity: Entity, actions: Elements, status: int = 200) -> Response:
+async def _reply(entity: Entity, actions: Elements) -> Response:
     (shown,) = await actions.shown([entity], action)
-    return Reply(shown, status, version=entity.record.version)
+    return Reply(shown, version=entity.record.version)
 
 
 @router.get(
@@ -71,7 +71,8 @@ async def list_actions(
     status_code=201,
 )
 async def create_action(body: ActionCreate, actions: Service) -> Response:
-    return await _reply(await actions.create(body.stored(), why(body.comment)), actions, 201)
+    entity = await actions.create(body.stored(), why(body.comment))
+    return Reply(action(entity, own_section(entity)), 201, version=entity.record.version)
 
 
 @router.get(

@@ -17,7 +17,7 @@ from story_services.characters.filters import (
     OfSpeech,
 )
 from story_services.characters.lines.schemas import Line, LineChange, LineCreate
-from story_services.characters.views import line
+from story_services.characters.views import line, own_section
 from story_services.common.entities import Entity
 from story_services.common.http.deps import Ctx, why
 from story_services.common.http.headers import expected_version
@@ -35,9 +35,9 @@ async def _lines(context: Ctx) -> Elements:
 Service = Annotated[Elements, Depends(_lines)]
 
 
-async def _reply(entity: Entity, lines: Elements, status: int = 200) -> Response:
+async def _reply(entity: Entity, lines: Elements) -> Response:
     (shown,) = await lines.shown([entity], line)
-    return Reply(shown, status, version=entity.record.version)
+    return Reply(shown, version=entity.record.version)
 
 
 @router.get(
@@ -80,7 +80,8 @@ async def list_lines(
     status_code=201,
 )
 async def create_line(body: LineCreate, lines: Service) -> Response:
-    return await _reply(await lines.create(body.stored(), why(body.comment)), lines, 201)
+    entity = await lines.create(body.stored(), why(body.comment))
+    return Reply(line(entity, own_section(entity)), 201, version=entity.record.version)
 
 
 @router.get(

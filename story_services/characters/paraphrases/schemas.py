@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from story_services.characters.shapes import Change, Creation, Envelope, Wording, unless_absent
 from story_services.common.http.types import EntityId, Name, Text
-from story_services.common.kinds import canonical
 
 Originals = Literal["character", "action", "spokenWord"]
 OriginalType = Annotated[
@@ -72,13 +71,6 @@ class ParaphraseChange(Change):
     originalId: OriginalId = unless_absent()
     style: Style | None = Field(default=None)
     sessionId: SessionId | None = Field(default=None, examples=[None])
-
-    def stored(self) -> dict[str, Any]:
-        """What the caller wrote, under the names that it is stored by."""
-        changes = super().stored()
-        if "originalType" in changes:
-            changes["originalType"] = canonical(changes["originalType"])
-        return changes
 
 
 class Paraphrase(Envelope):

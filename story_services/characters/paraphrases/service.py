@@ -15,6 +15,7 @@ from story_services.common import queries
 from story_services.common.context import Context
 from story_services.common.entities import Entity
 from story_services.common.errors import BadInput
+from story_services.common.kinds import canonical
 from story_services.common.listing import Page
 from story_services.common.records import Why
 
@@ -84,6 +85,8 @@ class Paraphrases:
     ) -> Entity:
         """Change some fields; the original stays what it is. BadInput if another is named."""
         before = await self.get(entity_id)
+        if "originalType" in changes:
+            changes = {**changes, "originalType": canonical(changes["originalType"])}
         for field in ("originalType", "originalId"):
             if changes.get(field, before.content[field]) != before.content[field]:
                 raise BadInput.field(field, f"is {before.content[field]} and cannot be changed")

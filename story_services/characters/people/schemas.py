@@ -43,7 +43,7 @@ class CharacterCreate(Creation):
         return {
             "name": self.name,
             "description": self.description,
-            "scriptIds": list(dict.fromkeys(ids)),
+            "scriptIds": ids,
         }
 
 
@@ -55,13 +55,6 @@ class CharacterChange(Change):
     name: PersonName = unless_absent()
     description: PersonText = unless_absent()
     scriptIds: ScriptIds = unless_absent()
-
-    def stored(self) -> dict[str, Any]:
-        """What the caller wrote, as it is stored."""
-        changes = super().stored()
-        if "scriptIds" in changes:
-            changes["scriptIds"] = list(dict.fromkeys(self.scriptIds))
-        return changes
 
 
 class Character(Envelope):

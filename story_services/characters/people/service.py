@@ -29,8 +29,9 @@ class Cast:
 
     async def create(self, fields: Mapping[str, Any], why: Why) -> Entity:
         """A new character, last in the cast of each of its scripts."""
-        await self.entities.existing("script", fields["scriptIds"], "scriptIds")
-        return await self.entities.create(KIND, fields, why)
+        script_ids = list(dict.fromkeys(fields["scriptIds"]))
+        await self.entities.existing("script", script_ids, "scriptIds")
+        return await self.entities.create(KIND, {**fields, "scriptIds": script_ids}, why)
 
     async def create_in(
         self, script_id: int, people: Sequence[Mapping[str, Any]], why: Why
@@ -50,6 +51,7 @@ class Cast:
         """Change some fields; leaving a script gives the number there up."""
         if "scriptIds" in changes:
             before = await self.get(entity_id)
+            changes = {**changes, "scriptIds": list(dict.fromkeys(changes["scriptIds"]))}
             joined = set(changes["scriptIds"]) - set(before.content["scriptIds"])
             await self.entities.existing("script", sorted(joined), "scriptIds")
         return await self.entities.update(KIND, entity_id, changes, why, expected)

@@ -16,7 +16,7 @@ from story_services.characters.filters import (
     OfSection,
     OfSpeech,
 )
-from story_services.characters.views import spoken_word
+from story_services.characters.views import own_section, spoken_word
 from story_services.characters.words.schemas import SpokenWord, SpokenWordChange, SpokenWordCreate
 from story_services.common.entities import Entity
 from story_services.common.http.deps import Ctx, why
@@ -35,9 +35,9 @@ async def _words(context: Ctx) -> Elements:
 Service = Annotated[Elements, Depends(_words)]
 
 
-async def _reply(entity: Entity, words: Elements, status: int = 200) -> Response:
+async def _reply(entity: Entity, words: Elements) -> Response:
     (shown,) = await words.shown([entity], spoken_word)
-    return Reply(shown, status, version=entity.record.version)
+    return Reply(shown, version=entity.record.version)
 
 
 @router.get(
@@ -80,7 +80,8 @@ async def list_words(
     status_code=201,
 )
 async def create_word(body: SpokenWordCreate, words: Service) -> Response:
-    return await _reply(await words.create(body.stored(), why(body.comment)), words, 201)
+    entity = await words.create(body.stored(), why(body.comment))
+    return Reply(spoken_word(entity, own_section(entity)), 201, version=entity.record.version)
 
 
 @router.get(
