@@ -1,0 +1,1 @@
+"""Contexts: what holds for a character over a range of a story."""

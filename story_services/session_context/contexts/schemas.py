@@ -1,0 +1,44 @@
+"""Requests and answers about contexts of characters."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from story_services.common.http.free_data import FreeData
+from story_services.common.http.types import EntityId
+from story_services.session_context.shapes import (
+    Change,
+    Creation,
+    Place,
+    Placed,
+    RevisionEnvelope,
+    unless_absent,
+)
+
+_SET = frozenset({"contextId"})
+
+
+class ContextCreate(Creation, Placed):
+    """What holds for a character."""
+
+    set_by_service = _SET
+
+    characterId: EntityId = Field(description="Whom it is about.")
+    data: FreeData
+
+
+class ContextChange(Change, Placed):
+    """Changes of a context; data is replaced as a whole."""
+
+    set_by_service = _SET
+
+    characterId: EntityId = unless_absent(description="Whom it is about.")
+    data: FreeData = unless_absent()
+
+
+class CharacterContext(Place, RevisionEnvelope):
+    """What holds for a character over a range."""
+
+    contextId: int = Field(examples=[1])
+    characterId: int = Field(examples=[1])
+    data: FreeData

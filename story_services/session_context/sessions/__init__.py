@@ -1,0 +1,1 @@
+"""Sessions: their context, its revisions and its history."""
