@@ -31,7 +31,7 @@ def a_word(api: Api, **more: Any) -> int:
     return new(api, "/spokenWords", {"text": "Mark me.", **more})
 
 
-def a_session(api: Api, revision: int = 1) -> int:
+def a_session(api: Api) -> int:
     return api.make(
         "session",
         userId=None,
@@ -40,8 +40,13 @@ def a_session(api: Api, revision: int = 1) -> int:
         context=None,
         contextEntries=[],
         data={},
-        revision=revision,
     )
+
+
+def reworded(api: Api, session: int, name: str) -> None:
+    """Another revision of the session."""
+    reason = characters_support.Why(comment="x")
+    api.run(api.context.entities.update("session", session, {"name": name}, reason))
 
 
 @kinds
@@ -151,19 +156,16 @@ def test_lists_are_narrowed_by_every_filter(api: Api) -> None:
 
 def test_a_paraphrase_keeps_the_revision_its_session_had(api: Api) -> None:
     """So it can be told later that the context has changed since."""
-    early, late = a_session(api, 1), a_session(api, 7)
+    early, late = a_session(api), a_session(api)
+    reworded(api, late, "two")
     one = a_word(api)
     made = api.post(f"/spokenWords/{one}/paraphrases", {**WORDING, "sessionId": late})
-    assert (made["sessionId"], made["contextRevision"]) == (late, 7)
+    assert (made["sessionId"], made["contextRevision"]) == (late, 2)
     path = f"/paraphrases/{made['paraphraseId']}"
-    api.run(
-        api.context.entities.update(
-            "session", late, {"revision": 8}, characters_support.Why(comment="x")
-        )
-    )
-    assert api.patch(path, text="Hear me.")["contextRevision"] == 7
+    reworded(api, late, "three")
+    assert api.patch(path, text="Hear me.")["contextRevision"] == 2
     sent_back = ok(api.ask("PUT", path, api.get(path)))
-    assert sent_back["contextRevision"] == 7
+    assert sent_back["contextRevision"] == 2
     moved = api.patch(path, sessionId=early)
     assert (moved["sessionId"], moved["contextRevision"]) == (early, 1)
     cleared = api.patch(path, sessionId=None, style=None)

@@ -74,7 +74,7 @@ class Paraphrases:
         if session_id is None:
             return None
         (session,) = await self.entities.existing("session", [session_id], "sessionId")
-        return int(session.content["revision"])
+        return session.record.version
 
     async def get(self, entity_id: int) -> Entity:
         """One paraphrase; NotFound."""
