@@ -91,7 +91,7 @@ def test_the_next_run_removes_what_a_run_left_whose_keeper_was_killed_too(
         os.kill(run.pid, signal.SIGSTOP)  # so that it cannot see its keeper die
         os.kill(keeper.pid, signal.SIGKILL)
         run.kill()
-    until(lambda: not node.alive(), node_support.END_LIMIT_S)
+    until(lambda: not (node.alive() or keeper.alive()), node_support.END_LIMIT_S)
     assert left.exists(), "nobody was there to remove it"
     with node_support.private_folder(node_support.the_run(request.config)):
         assert not left.exists()
