@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from story_services.characters.batch.service import Batch
 from story_services.characters.elements import content_of
+from story_services.common.context import Context
+from story_services.common.entities import Entity
 from story_services.common.records import Why
 from story_services.common.store.records import Draft
 from tests.services import characters_support
@@ -198,6 +201,28 @@ def test_batches_at_once_stay_together(api: Api) -> None:
     numbers = sorted([e["sequence"] for e in ok(a, 201)["elements"]] for a in answers)
     assert numbers == [list(range(n, n + 40)) for n in range(1, 200, 40)]
     assert len(set(story(api, script))) == 200
+
+
+def test_batches_of_two_processes_at_once_stay_together(api: Api) -> None:
+    """Both give ids and change the same order; neither knows of the other."""
+    script = api.script()
+    items = [("spokenWord", {"text": f"line {n}"}) for n in range(60)]
+
+    async def together() -> list[list[Entity]]:
+        other = Context(api.context.settings)
+        try:
+            batches = [Batch(context) for context in (api.context, other) for _ in range(3)]
+            made = (batch.create(script, items, Why()) for batch in batches)
+            return list(await asyncio.gather(*made))
+        finally:
+            await other.close()
+
+    made = api.run(together())
+    numbers = sorted([entity.number for entity in batch] for batch in made)
+    assert numbers == [list(range(n, n + 60)) for n in range(1, 361, 60)]
+    assert len({entity.id for batch in made for entity in batch}) == 360
+    found = api.get("/lines", scriptId=script)
+    assert [line["content"] for line in found] == [f["text"] for _, f in items] * 6
 
 
 def test_a_batch_goes_on_where_a_kill_cut_it_off(api: Api) -> None:
