@@ -1,8 +1,9 @@
 """From method and path to the route, in one walk down a tree instead of a try of every pattern.
 
 Guarantees what OpenAPI promises whatever the order of declaration: a literal segment goes before
-a parameter. An unknown path is 404, a known one without the method 405 with all that it allows;
-HEAD is answered where GET is. A path is taken as it came: no redirects, no encoded slashes.
+a parameter, with all its methods. An unknown path is 404, a known one without the method 405 with
+all that it allows; HEAD is answered where GET is. A path is taken as it came: no redirects, no
+encoded slashes.
 """
 
 from __future__ import annotations
@@ -96,16 +97,16 @@ class Dispatcher:
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route and its parameters. Raises NotFound or NotAllowed."""
-        allowed: set[str] = set()
-        wanted = ("HEAD", "GET") if method == "HEAD" else (method,)
         for node, values in self._root.find(path.split("/"), 1):
-            for name in wanted:
-                if found := node.routes.get(name):
-                    route, names = found
-                    return route, dict(zip(names, values, strict=True))
-            allowed.update(node.routes)
-        if allowed:
-            raise NotAllowed(allowed)
+            if not node.routes:
+                continue
+            found = node.routes.get(method)
+            if found is None and method == "HEAD":
+                found = node.routes.get("GET")
+            if found is None:
+                raise NotAllowed(node.routes)
+            route, names = found
+            return route, dict(zip(names, values, strict=True))
         raise NotFound(_NOT_FOUND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -78,12 +78,24 @@ def _operation(path: str, method: str, raw: Mapping[str, Any], schemas: Document
 
 
 def _parameter(raw: Mapping[str, Any], schemas: Document) -> Document:
-    parameter = {**raw, "schema": _schema(raw["schema"])}
-    examples = parameter.pop("examples", None)
-    if "example" not in parameter:
-        made = example_of(parameter["schema"], schemas)
-        parameter["example"] = examples[0] if isinstance(examples, list) else made
-    return parameter
+    """A parameter is there or not, it is never null; what is said of it is said once."""
+    schema = _schema(raw["schema"])
+    options = [s for s in schema.get("anyOf", ()) if s.get("type") != "null"]
+    if len(options) == 1:
+        rest = {k: v for k, v in schema.items() if k != "anyOf"}
+        schema = {**options[0], **rest}
+    parameter = {k: v for k, v in raw.items() if k not in ("schema", "examples")}
+    told = schema.pop("description", None)
+    parameter.setdefault("description", told or _words(raw["name"]))
+    examples = raw.get("examples") or schema.pop("examples", None)
+    schema.pop("examples", None)
+    made = examples[0] if isinstance(examples, list) else example_of(schema, schemas)
+    return {"example": made, **parameter, "schema": schema}
+
+
+def _words(name: str) -> str:
+    """`scriptId` → "Script id": a description where the author gave none."""
+    return re.sub("(?<=[a-z])([A-Z])", lambda m: " " + m[1].lower(), name).capitalize() + "."
 
 
 def _responses(path: str, method: str, raw: Mapping[str, Any], schemas: Document) -> Document:

@@ -1,9 +1,10 @@
 """The types that requests are made of, shared by all services: ids, numbers, texts, names. Pure.
 
 What a type lets through is kept exactly as given: nothing is trimmed, normalised or converted.
-Ids in bodies are JSON integers only (no `true`, `1.0` or `"1"`), in paths and queries plain
-digits. Texts may hold any language, right-to-left and emoji, with `\\n` and `\\t` as the only
-control characters; names are one line without characters that hide or reorder others.
+Ids in bodies are integers as JSON Schema has them (`1` and `1.0`, but no `true` and no `"1"`), in
+paths and queries plain digits. Texts may hold any language, right-to-left and emoji, with `\\n`
+and `\\t` as the only control characters; names are one line without characters that hide or
+reorder others.
 """
 
 from __future__ import annotations
@@ -127,8 +128,14 @@ def _word(value: object) -> object:
     return value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 #: The id of an entity in a body.
-EntityId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID, examples=[1])]
+EntityId = Annotated[
+    int, Field(strict=True, ge=1, le=MAX_ID, examples=[1]), BeforeValidator(_whole)
+]
 #: A sequence number, a version or a revision in a body.
 Number = EntityId
 #: The same in a path or a query, where everything arrives as text. Bounds stand before the
