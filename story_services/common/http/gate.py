@@ -21,7 +21,6 @@ from story_services.common.http import current, headers, logs, replies
 from story_services.common.http.metrics import UNKNOWN, Metrics
 from story_services.common.settings import Settings
 
-access = logging.getLogger("story.access")
 log = logging.getLogger("story.http")
 
 _GONE = 499  # the caller went away: in the log only
@@ -57,11 +56,14 @@ class Gate:
         method, status = exchange.scope["method"], exchange.status
         route = getattr(exchange.scope.get("route"), "path", UNKNOWN)
         self.metrics.request(route, method, status, seconds)
-        if access.isEnabledFor(logging.INFO):
-            ms = round(seconds * 1000, 2)
-            who = current.actor()
-            told = logs.fields(method=method, route=route, status=status, ms=ms, actor=who)
-            access.info("request", extra=told)
+        logs.access.write(
+            requestId=exchange.request_id,
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            actor=current.actor(),
+        )
 
     async def _answer(self, exchange: _Exchange) -> None:
         try:
@@ -84,7 +86,7 @@ class Gate:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_left", "_receive", "_request_id", "_send", "_started", "scope", "status")
+    __slots__ = ("_left", "_receive", "_send", "_started", "request_id", "scope", "status")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         self.scope = scope
@@ -93,7 +95,7 @@ class _Exchange:
         self._send = send
         self._left = limit
         self._started = False
-        self._request_id = b""
+        self.request_id = ""
 
     def open(self) -> None:
         """Read the headers that matter here. Raises TooLarge, BadInput."""
@@ -105,10 +107,10 @@ class _Exchange:
                 who = value
             elif name == b"content-length":
                 length = headers.content_length([value])
-        request_id = headers.request_id(id_given)
-        self._request_id = request_id.encode("ascii")
-        current.begin(request_id, current.ANONYMOUS)
-        current.begin(request_id, headers.actor(who))
+        self.request_id = headers.request_id(id_given)
+        current.begin(self.request_id, current.ANONYMOUS)
+        if who:
+            current.begin(self.request_id, headers.actor(who))
         if length is not None and length > self._left:
             raise self._too_large()
 
@@ -131,7 +133,7 @@ class _Exchange:
             self.status = message["status"]
             message["headers"] = [
                 *message.get("headers", ()),
-                (b"x-request-id", self._request_id),
+                (b"x-request-id", self.request_id.encode("ascii")),
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),
             ]

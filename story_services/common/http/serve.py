@@ -39,5 +39,8 @@ def run(app: ASGIApp, settings: Settings) -> int:
     # end of an orderly stop look like a kill.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server.run()
-    return 0 if server.started else 1
+    try:
+        server.run()
+    except SystemExit:  # it could not start and has said why
+        return 1
+    return 0
