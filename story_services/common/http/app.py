@@ -82,12 +82,12 @@ class StoryApp(FastAPI):
         url = self.state.settings.public_url
 
         def own(service: ServiceDefinition) -> Callable[[], bytes]:
-            return lambda: documents.dumps(documents.document([service], url))
+            return lambda: documents.compact(documents.document([service], url))
 
         routes = [
             SystemRoute("/health", system.health),
             SystemRoute("/metrics", system.numbers),
-            SystemRoute("/openapi.json", system.fixed(lambda: documents.dumps(self.openapi()))),
+            SystemRoute("/openapi.json", system.fixed(lambda: documents.compact(self.openapi()))),
             SystemRoute("/docs", system.readable(self.openapi)),
         ]
         for service in self.services:

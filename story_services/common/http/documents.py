@@ -84,6 +84,11 @@ def dumps(content: Document) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def compact(content: Document) -> bytes:
+    """The same in a third of the bytes, to be sent."""
+    return orjson.dumps(content)
+
+
 def _put_examples(raw: dict[str, Any], routes: Iterable[APIRoute]) -> None:
     for route in routes:
         for method in route.methods or ():

@@ -64,6 +64,7 @@ def _operation(path: str, method: str, raw: Mapping[str, Any], schemas: Document
     if not raw.get("tags"):
         raise ValueError(f"{where}: no tag")
     operation = {k: raw[k] for k in ("tags", "summary", "description", "operationId") if k in raw}
+    operation.setdefault("description", f"{raw['summary']}.")
     operation["security"] = [{name: []} for name in SECURITY]
     parameters = [_parameter(p, schemas) for p in raw.get("parameters", ())]
     if method == "post":

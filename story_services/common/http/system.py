@@ -94,23 +94,34 @@ async def numbers(request: Request) -> Response:
 
 def fixed(make: Callable[[], bytes]) -> Page:
     """A JSON document, made when it is first asked for."""
-    made: list[bytes] = []
+    document = _Once(make)
 
     async def page(_: Request) -> Response:
-        if not made:
-            made.append(make())
-        return Response(made[0], media_type="application/json")
+        return Response(await document.get(), media_type="application/json")
 
     return page
 
 
 def readable(make: Callable[[], dict[str, object]]) -> Page:
     """The document as a page to read."""
-    made: list[str] = []
+    text = _Once(lambda: docs_page.html(make()).encode())
 
     async def page(_: Request) -> Response:
-        if not made:
-            made.append(docs_page.html(make()))
-        return HTMLResponse(made[0], headers={"Content-Security-Policy": docs_page.POLICY})
+        return HTMLResponse(await text.get(), headers={"Content-Security-Policy": docs_page.POLICY})
 
     return page
+
+
+class _Once:
+    """Bytes that take a second to make: made once, in a thread, so that nobody else waits."""
+
+    def __init__(self, make: Callable[[], bytes]) -> None:
+        self._make = make
+        self._lock = asyncio.Lock()
+        self._made: bytes | None = None
+
+    async def get(self) -> bytes:
+        async with self._lock:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+        return self._made
