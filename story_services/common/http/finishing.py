@@ -108,19 +108,20 @@ def _responses(path: str, method: str, raw: Mapping[str, Any], schemas: Document
         else:
             standard = RESPONSES.get(status, RESPONSES["400"])
             found[status] = {**standard, **_without_content(response)}
-    for status in _possible(path, method, "requestBody" in raw):
+    for status in _possible(path, method, raw):
         found.setdefault(status, {"$ref": f"#/components/responses/{named(status)}"})
     return dict(sorted(found.items()))
 
 
-def _possible(path: str, method: str, has_body: bool) -> set[str]:
-    """The errors that an operation can give by what it is."""
+def _possible(path: str, method: str, raw: Mapping[str, Any]) -> set[str]:
+    """The errors that an operation can give by what it is; it may not find what it is told to
+    look at, in the path or in a query parameter that must be there."""
     statuses = {"400", "500", "503", *GATEWAY}
-    if "{" in path:
+    if any(parameter.get("required") for parameter in raw.get("parameters", ())):
         statuses.add("404")
     if method != "get":
         statuses.add("409")
-    if has_body:
+    if "requestBody" in raw:
         statuses |= {"413", "415"}
     return statuses
 
