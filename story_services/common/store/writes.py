@@ -4,7 +4,9 @@ When it is unknown what became of a conditional write, it is sent again. If a do
 the way, it is looked up: the same nonce means that it is ours. As it may have been read from the
 node's memory before it reached the disk, it is written once more in its own place; only the
 answer to that acknowledges it. The HTTP client below and the node's replication repeat requests
-on their own, so every conflict is looked into, the first one too.
+on their own, so every conflict is looked into, the first one too. What cannot be seen is whether
+ours was there before the one that is there now: a write that lost may have been overtaken, and
+who must know looks into what it keeps of the past.
 
 A conditional write goes to the very index its token is from, because in the one that a migration
 put in its place another write may have the same number. There, and wherever else only the number
