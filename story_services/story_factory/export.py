@@ -39,8 +39,9 @@ def play_of(around: Surroundings, cast: list[Item], placed: list[Placed]) -> Pla
 
 async def export(reading: Reading, script_id: int) -> Play:
     """The play of a script, whole. NotFound for an unknown script."""
-    line = await reading.line(script_id)
-    placed = [one async for chunk in reading.chunks(script_id, line.numbers) for one in chunk]
-    strangers = await reading.characters_of(placed, line.around.cast)
-    cast = [line.around.cast[i] for i in line.cast_order if i in line.around.cast]
-    return play_of(line.around, [*cast, *strangers.values()], placed)
+    ground = await reading.ground(script_id)
+    around = await reading.around(ground)
+    placed = [one async for chunk in reading.chunks(script_id, ground.numbers) for one in chunk]
+    strangers = await reading.characters_of(placed, around.cast)
+    cast = [around.cast[i] for i in around.cast_order if i in around.cast]
+    return play_of(around, [*cast, *strangers.values()], placed)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from story_services.session_context.resolve import Circumstances
 
 Content = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A stored entity as a story needs it: its kind, id, content, and the last comment."""
 
     kind: str
@@ -21,8 +20,7 @@ class Item:
     comment: str | None = None
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """An element of the story line at its number."""
 
     sequence: int
@@ -43,12 +41,14 @@ class Surroundings:
     """Everything about a script but its elements.
 
     `sections` are live headings in order with their numbers, `cast` its characters by id,
-    `paraphrases` by (originalType, originalId) in their order.
+    `cast_order` their ids in the order of the cast, `paraphrases` by (originalType, originalId) in
+    their order.
     """
 
     script: Item
     sections: Sequence[tuple[int, Item]]
     cast: Mapping[int, Item]
+    cast_order: Sequence[int]
     circumstances: Circumstances[Item]
     has_circumstances: bool = False
     session: Session | None = None

@@ -15,9 +15,11 @@ from story_services.common.context import Context
 from story_services.common.errors import BadInput, NotFound
 from story_services.common.kinds import STORY_KINDS
 from story_services.common.order.root import Root
-from story_services.common.queries import Clause, either, every, live, missing, term, terms
-from story_services.common.store.documents import Document
-from story_services.session_context.resolve import Circumstances, serves
+from story_services.common.queries import every, live, term
+from story_services.common.store.client import WINDOW
+from story_services.common.store.order_documents import State
+from story_services.session_context.resolve import serves
+from story_services.story_factory.neighbourhood import Neighbourhood
 from story_services.story_factory.parts import Item, Placed, Session, Surroundings
 
 #: Up to so many elements are fetched one by one by their ids, more of them by one search.
@@ -28,13 +30,22 @@ _SOURCE = ["id", "kind", "comment", "content"]
 
 
 @dataclass(frozen=True)
-class Line:
-    """A script's story line: what surrounds it, its references by number, and the ids of its
-    cast in their order."""
+class Ground:
+    """What a story stands on: its script, its order as it is now, and the session it is read in.
+    After it was read, searches find everything that was acknowledged before."""
 
-    around: Surroundings
-    numbers: Sequence[tuple[int, str]]
-    cast_order: Sequence[int]
+    script: Item
+    state: State
+    session: Session | None
+
+    @property
+    def root(self) -> Root:
+        return self.state.root
+
+    @property
+    def numbers(self) -> list[tuple[int, str]]:
+        """The references of the story line by number."""
+        return self.root.space("story").live()
 
 
 class Reading:
@@ -45,25 +56,19 @@ class Reading:
         self.records = context.records
         self.orders = context.orders
         self.entities = context.entities
+        self.neighbourhood = Neighbourhood(context.store, context.orders)
 
-    async def line(
-        self, script_id: int, session_id: int | None = None, paraphrased: bool = False
-    ) -> Line:
-        """The line and all around it. NotFound for an unknown script, BadInput for a session
-        that there is not, or that is another script's."""
-        root, script, session = await asyncio.gather(
-            self.orders.read(kinds.script_root(script_id)),
+    async def ground(self, script_id: int, session_id: int | None = None) -> Ground:
+        """NotFound for an unknown script, BadInput for a session that there is not, or that is
+        another script's."""
+        state, script, session, _ = await asyncio.gather(
+            self.orders.state(kinds.script_root(script_id)),
             self.entities.get("script", script_id),
             self._session(session_id, script_id),
+            self.store.refresh("log"),
         )
-        around = await self._around(
-            Item("script", script.id, script.content, script.record.comment),
-            root,
-            session,
-            paraphrased,
-        )
-        cast = [kinds.parse_key(ref)[1] for _, ref in root.space("cast").live()]
-        return Line(around, root.space("story").live(), cast)
+        item = Item("script", script.id, script.content, script.record.comment)
+        return Ground(item, state, session)
 
     async def _session(self, session_id: int | None, script_id: int) -> Session | None:
         if session_id is None:
@@ -73,68 +78,9 @@ class Reading:
             raise BadInput.field("sessionId", f"session {session_id} is of another script")
         return Session(found.id, found.record.version, found.content)
 
-    async def _around(
-        self, script: Item, root: Root, session: Session | None, paraphrased: bool
-    ) -> Surroundings:
-        here = term("content.scriptId", script.id)
-        sections, cast, contexts, states, paraphrases = await asyncio.gather(
-            self._all("section", ["section"], [here]),
-            self._all("character", ["character"], [term("content.scriptIds", script.id)]),
-            self._all("context", ["context"], [_scoped(script.id, session)]),
-            self._all("world-state", ["worldState"], [_scoped(script.id, session)]),
-            self._paraphrases(script.id, root) if paraphrased else _none(),
-        )
-        in_order = root.space("sections")
-        numbered = sorted(
-            ((number, item) for item in sections if (number := in_order.number_of(_ref(item)))),
-            key=lambda pair: pair[0],
-        )
-        circumstances = Circumstances(
-            contexts, states, script_id=script.id, session_id=session.id if session else None
-        )
-        by_original: dict[tuple[str, int], list[Item]] | None = None
-        if paraphrased:
-            by_original = {}
-            for item in paraphrases:
-                original = (item.content["originalType"], item.content["originalId"])
-                by_original.setdefault(original, []).append(item)
-        return Surroundings(
-            script=script,
-            sections=numbered,
-            cast={item.id: item for item in cast},
-            circumstances=circumstances,
-            has_circumstances=bool(contexts or states),
-            session=session,
-            paraphrases=by_original,
-            section_ids=frozenset(item.id for _, item in numbered),
-        )
-
-    async def _paraphrases(self, script_id: int, root: Root) -> list[Item]:
-        """Of the script's elements and of its cast, in the order within their originals."""
-        cast = [kinds.parse_key(ref)[1] for _, ref in root.space("cast").live()]
-        of_cast = every([term("content.originalType", "character"),
-                         terms("content.originalId", cast)])  # fmt: skip
-        of_elements = every(
-            [term("scope", script_id)], without=[term("content.originalType", "character")]
-        )
-        found = await self._all("paraphrase", ["paraphrase"], [either(of_cast, of_elements)])
-        roots = {f"of-{i.content['originalType']}-{i.content['originalId']}" for i in found}
-        orders = await self.orders.read_many(sorted(roots))
-        placed = []
-        for item in found:
-            root_id = f"of-{item.content['originalType']}-{item.content['originalId']}"
-            number = orders[root_id].space("paraphrases").number_of(_ref(item))
-            if number is not None:
-                placed.append((number, item))
-        return [item for _, item in sorted(placed, key=lambda pair: (pair[0], pair[1].id))]
-
-    async def _all(self, index: str, names: Sequence[str], filters: Sequence[Clause]) -> list[Item]:
-        await self.store.refresh(index)
-        query = every([*live(names), *filters])
-        return [
-            _item(document)
-            async for document in self.store.search_all(index, query, sort=["id"], source=_SOURCE)
-        ]
+    async def around(self, ground: Ground, paraphrased: bool = False) -> Surroundings:
+        """All around the story line."""
+        return await self.neighbourhood.of(ground.script, ground.root, ground.session, paraphrased)
 
     async def elements(self, script_id: int, numbers: Sequence[tuple[int, str]]) -> list[Placed]:
         """The elements behind these references, those of them that exist."""
@@ -160,12 +106,20 @@ class Reading:
         }
 
     async def _many(self, script_id: int, refs: Sequence[str]) -> dict[str, Item]:
-        await self.store.refresh("element")
-        ids = [kinds.parse_key(ref)[1] for ref in refs]
+        ids = [int(ref.rpartition("-")[2]) for ref in refs]
         near = {"range": {"id": {"gte": min(ids), "lte": max(ids)}}}
         query = every([*live(STORY_KINDS), term("content.scriptId", script_id), near])
-        search = self.store.search_all("element", query, sort=["_doc"], source=_SOURCE, page=10_000)
-        return {document.id: _item(document) async for document in search}
+        found = await self.store.sources("element", query)
+        if len(found) == WINDOW:  # far apart: others of the script lie between them
+            half = len(refs) // 2
+            first, second = await asyncio.gather(
+                self._many(script_id, refs[:half]), self._many(script_id, refs[half:])
+            )
+            return first | second
+        return {
+            ref: Item(source["kind"], source["id"], source["content"], source["comment"])
+            for ref, source in found.items()
+        }
 
     async def actions_of(self, placed: Sequence[Placed]) -> dict[int, Item]:
         """Those of the actions that lines among these name which exist."""
@@ -184,27 +138,6 @@ class Reading:
         records = await self.records.get_many((kind, i) for i in sorted(ids))
         found = await self.entities.visible(records.values())
         return {e.id: Item(kind, e.id, e.content, e.record.comment) for e in found}
-
-
-async def _none() -> list[Item]:
-    return []
-
-
-def _item(document: Document) -> Item:
-    source = document.source
-    return Item(source["kind"], source["id"], source["content"], source.get("comment"))
-
-
-def _ref(item: Item) -> str:
-    return kinds.key(item.kind, item.id)
-
-
-def _scoped(script_id: int, session: Session | None) -> Clause:
-    """Of this script or of none, and of this session or of none."""
-    script = either(term("content.scriptId", script_id), missing("content.scriptId"))
-    of_none = missing("content.sessionId")
-    sessions = either(term("content.sessionId", session.id), of_none) if session else of_none
-    return every([script, sessions])
 
 
 def require_numbers(script_id: int, numbers: Sequence[object], start: int, end: int) -> None:

@@ -30,6 +30,8 @@ from story_services.common.http.types import (
 from story_services.common.kinds import canonical
 from story_services.story_factory import schemas
 from story_services.story_factory.filters import Filter
+from story_services.story_factory.kept import KeptStories
+from story_services.story_factory.reading import Ground
 from story_services.story_factory.search import Search, Wanted
 from story_services.story_factory.service import Story, StoryFactory
 
@@ -43,6 +45,7 @@ class Parts:
         self.context = context
         self.factory = StoryFactory(context)
         self.search = Search(context, self.factory)
+        self.kept = KeptStories(context.store)
         self.reordering = Reordering(Numbers(context), context.orders)
 
 
@@ -83,10 +86,28 @@ async def story(
     paraphrased: Paraphrased = False,
 ) -> Response:
     wanted = Filter(filterByCharacter, characterId, filterByContext, sectionId)
+    ground = await service.factory.reading.ground(scriptId, sessionId)
+    whole = wanted == Filter() and limit is None and not offset and not paraphrased
+    if whole:
+        return await _whole(service, ground)
     found = await service.factory.story(
-        scriptId, wanted, session=sessionId, paraphrased=paraphrased, limit=limit, offset=offset
+        ground, wanted, paraphrased=paraphrased, limit=limit, offset=offset
     )
     return await _reply(found, "story")
+
+
+async def _whole(service: Parts, ground: Ground) -> Response:
+    signature = await service.kept.signature(ground)
+    if (body := service.kept.get(signature)) is not None:
+        return Response(body, media_type="application/json")
+    found = await service.factory.story(ground, Filter())
+    if found.long:
+        return await _reply(found, "story")
+    elements = await _elements(found)
+    reply = _body(found, "story", elements)
+    if found.is_own(elements):
+        service.kept.put(signature, bytes(reply.body))
+    return reply
 
 
 @router.get(
@@ -112,8 +133,9 @@ async def sequences(
     if startSequence > endSequence:
         raise BadInput.field("startSequence", "must not be greater than endSequence")
     wanted = Filter(filterByCharacter, characterId, filterByContext, sectionId)
+    ground = await service.factory.reading.ground(scriptId, sessionId)
     found = await service.factory.sequences(
-        scriptId, startSequence, endSequence, wanted, session=sessionId, paraphrased=paraphrased
+        ground, startSequence, endSequence, wanted, paraphrased=paraphrased
     )
     return await _reply(found, "sequences")
 
@@ -122,9 +144,17 @@ async def _reply(found: Story, name: str) -> Response:
     """The story as one body; one that is too long to be held at once is sent as it is read."""
     if found.long:
         return StreamingResponse(_stream(found, name), media_type="application/json")
+    return _body(found, name, await _elements(found))
+
+
+async def _elements(found: Story) -> list[Any]:
     elements: list[Any] = []
     async for piece in found.pieces:
         elements += piece
+    return elements
+
+
+def _body(found: Story, name: str, elements: Sequence[Any]) -> Response:
     head = found.head
     if name == "story":  # where the contract shows it: after the sections
         tail = {key: head[key] for key in ("orchestration", "comment")}

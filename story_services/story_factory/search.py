@@ -16,7 +16,7 @@ from story_services.common.context import Context
 from story_services.common.kinds import STORY_KINDS
 from story_services.common.queries import Clause, live, phrase, term, text
 from story_services.story_factory.assemble import View
-from story_services.story_factory.parts import Item, Placed
+from story_services.story_factory.parts import Item, Placed, Surroundings
 from story_services.story_factory.service import StoryFactory
 
 _TEXT = "content.text"
@@ -58,13 +58,14 @@ class Search:
 
     async def search(self, wanted: Wanted) -> tuple[list[Hit], int]:
         """A page of hits, and how many there are."""
-        line, _ = await asyncio.gather(
-            self.factory.reading.line(wanted.script), self.store.refresh("element")
-        )
+        ground = await self.factory.reading.ground(wanted.script)
         query = _query(wanted)
         body = {"query": query, "size": _MOST, "_source": False, "sort": ["_score", "id"]}
-        found = await self.store.search("element", {**body, "track_scores": True})
-        numbers = {ref: number for number, ref in line.numbers}
+        around, found = await asyncio.gather(
+            self.factory.reading.around(ground),
+            self.store.search("element", {**body, "track_scores": True}),
+        )
+        numbers = {ref: number for number, ref in ground.numbers}
         hits = [
             (numbers[hit.id], hit.score or 0.0, hit.id)
             for hit in found.hits
@@ -73,10 +74,10 @@ class Search:
         hits.sort(key=lambda h: (-h[1], h[0]) if wanted.by_relevance else (h[0], 0))
         end = None if wanted.limit is None else wanted.offset + wanted.limit
         page = hits[wanted.offset : end]
-        return await self._shown(query, page, line), len(hits)
+        return await self._shown(query, page, around), len(hits)
 
     async def _shown(
-        self, query: Clause, page: Sequence[tuple[int, float, str]], line: Any
+        self, query: Clause, page: Sequence[tuple[int, float, str]], around: Surroundings
     ) -> list[Hit]:
         if not page:
             return []
@@ -101,7 +102,7 @@ class Search:
             for number, _, ref in page
             if (d := documents.get(ref)) is not None
         ]  # fmt: skip
-        assembler = await self.factory.assembler(line.around, placed)
+        assembler = await self.factory.assembler(around, placed)
         scores = {ref: score for _, score, ref in page}
         return [
             Hit(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,16 +11,25 @@ from story_services.common.context import Context
 from story_services.story_factory.assemble import Assembler, View
 from story_services.story_factory.filters import Filter
 from story_services.story_factory.parts import Item, Placed, Surroundings
-from story_services.story_factory.reading import CHUNK, Line, Reading, require_numbers
+from story_services.story_factory.reading import CHUNK, Ground, Reading, require_numbers
 
 
 @dataclass(frozen=True)
 class Story:
-    """A story's head and its elements, which come in pieces when there are very many."""
+    """A story's head and its elements, which come in pieces when there are very many. `cast`
+    are the ids of the script's own characters."""
 
     head: dict[str, Any]
     pieces: AsyncIterator[Sequence[View]]
     long: bool
+    cast: Container[int]
+
+    def is_own(self, elements: Sequence[View]) -> bool:
+        """Whether all who act and speak belong to the script, so that every change of what is
+        shown is in the script's log."""
+        return all(
+            "character" not in e or e["character"]["characterId"] in self.cast for e in elements
+        )
 
 
 class StoryFactory:
@@ -30,60 +40,63 @@ class StoryFactory:
 
     async def story(
         self,
-        script_id: int,
+        ground: Ground,
         wanted: Filter,
         *,
-        session: int | None = None,
         paraphrased: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> Story:
         """The story of a script, or the part of it that is wanted."""
-        line = await self.reading.line(script_id, session, paraphrased)
-        numbers = [(n, ref) for n, ref in line.numbers if wanted.covers(n)]
+        numbers = [(n, ref) for n, ref in ground.numbers if wanted.covers(n)]
         if not wanted.by_content and limit is not None:
-            pieces = self._slice(line, numbers, limit, offset)
+            around = await self.reading.around(ground, paraphrased)
+            pieces = self._slice(around, numbers, limit, offset)
         else:
-            pieces = _paged(self._views(line, numbers, wanted), limit, offset)
-        return Story(story_head(line.around), pieces, len(numbers) > CHUNK)
+            around, first = await asyncio.gather(
+                self.reading.around(ground, paraphrased),
+                self.reading.elements(ground.script.id, numbers[:CHUNK]),
+            )
+            pieces = _paged(self._views(around, first, numbers[CHUNK:], wanted), limit, offset)
+        return Story(story_head(around), pieces, len(numbers) > CHUNK, around.cast)
 
     async def sequences(
-        self,
-        script_id: int,
-        start: int,
-        end: int,
-        wanted: Filter,
-        *,
-        session: int | None = None,
-        paraphrased: bool = False,
+        self, ground: Ground, start: int, end: int, wanted: Filter, *, paraphrased: bool = False
     ) -> Story:
         """The elements from one number to another. NotFound when there are none."""
-        line = await self.reading.line(script_id, session, paraphrased)
+        numbers = [(n, ref) for n, ref in ground.numbers if start <= n <= end]
+        require_numbers(ground.script.id, numbers, start, end)
         wanted = replace(wanted, sequences=(start, end))
-        numbers = [(n, ref) for n, ref in line.numbers if wanted.covers(n)]
-        require_numbers(script_id, numbers, start, end)
-        head = {"scriptId": script_id, "comment": line.around.script.comment}
-        return Story(head, self._views(line, numbers, wanted), len(numbers) > CHUNK)
+        story = await self.story(ground, wanted, paraphrased=paraphrased)
+        head = {"scriptId": ground.script.id, "comment": ground.script.comment}
+        return replace(story, head=head)
 
     async def _views(
-        self, line: Line, numbers: Sequence[tuple[int, str]], wanted: Filter
+        self,
+        around: Surroundings,
+        first: Sequence[Placed],
+        numbers: Sequence[tuple[int, str]],
+        wanted: Filter,
     ) -> AsyncIterator[Sequence[View]]:
-        script = line.around.script.id
-        async for placed in self.reading.chunks(script, numbers):
-            views = (await self.assembler(line.around, placed)).elements(placed)
-            yield [v for v in views if wanted.keeps(v)] if wanted.by_content else list(views)
+        yield await self._kept(around, first, wanted)
+        async for placed in self.reading.chunks(around.script.id, numbers):
+            yield await self._kept(around, placed, wanted)
+
+    async def _kept(
+        self, around: Surroundings, placed: Sequence[Placed], wanted: Filter
+    ) -> list[View]:
+        views = (await self.assembler(around, placed)).elements(placed)
+        return [v for v in views if wanted.keeps(v)] if wanted.by_content else list(views)
 
     async def _slice(
-        self, line: Line, numbers: Sequence[tuple[int, str]], limit: int, offset: int
+        self, around: Surroundings, numbers: Sequence[tuple[int, str]], limit: int, offset: int
     ) -> AsyncIterator[Sequence[View]]:
         """A page by numbers alone: fetches no more than the page, unless some of its elements
         are being created or deleted at this very moment."""
         start, left = offset, limit
         while left and start < len(numbers):
-            placed = await self.reading.elements(
-                line.around.script.id, numbers[start : start + left]
-            )
-            yield list((await self.assembler(line.around, placed)).elements(placed))
+            placed = await self.reading.elements(around.script.id, numbers[start : start + left])
+            yield list((await self.assembler(around, placed)).elements(placed))
             start += left
             left -= len(placed)
 
