@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from story_services.common.errors import Conflict
 from story_services.common.http.free_data import DEPTH, KEY
@@ -14,6 +14,12 @@ from story_services.common.views import SET_BY_SERVICE
 
 #: The names under which a caller may say which revision it saw.
 _SEEN = ("ifRevision", "revision", "versionNumber")
+
+
+def shown(**example: Any) -> ConfigDict:
+    """The configuration of a body whose example is not made of its fields': that would name every
+    way to say the same."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 def unless_absent(**more: Any) -> Any:

@@ -78,6 +78,7 @@ async def list_entries(
     "/{contextId}",
     operation_id="getContextById",
     summary="Read a context",
+    description="As it is now.",
     response_model=CharacterContext,
 )
 async def get_entry(contextId: PathId, entries: Service) -> Response:

@@ -12,6 +12,7 @@ from story_services.session_context.shapes import (
     Place,
     Placed,
     RevisionEnvelope,
+    shown,
     unless_absent,
 )
 
@@ -21,6 +22,8 @@ _SET = frozenset({"contextId"})
 class ContextCreate(Creation, Placed):
     """What holds for a character."""
 
+    model_config = shown(characterId=1, data={"mood": "sick at heart"}, scriptId=1, fromSequence=1)
+
     set_by_service = _SET
 
     characterId: EntityId = Field(description="Whom it is about.")
@@ -29,6 +32,8 @@ class ContextCreate(Creation, Placed):
 
 class ContextChange(Change, Placed):
     """Changes of a context; data is replaced as a whole."""
+
+    model_config = shown(data={"mood": "sick at heart"}, toSequence=12, ifRevision=1)
 
     set_by_service = _SET
 

@@ -100,6 +100,7 @@ async def list_sessions(
     "/{sessionId}",
     operation_id="getSessionById",
     summary="Read a session",
+    description="With its context and data as they are now.",
     response_model=Session,
 )
 async def get_session(sessionId: PathId, sessions: Service) -> Response:

@@ -15,6 +15,7 @@ from story_services.session_context.shapes import (
     Change,
     Creation,
     RevisionEnvelope,
+    shown,
     unless_absent,
 )
 from story_services.session_context.world_states.schemas import WorldState
@@ -85,6 +86,8 @@ class SessionCreate(Creation):
 class SessionChange(Change):
     """Changes of a session; context and data are replaced as a whole."""
 
+    model_config = shown(context="It is bitter cold.", ifRevision=1, comment="Colder.")
+
     set_by_service = _SET
 
     userId: EntityId | None = Field(default=None, description="Whose session it is.")
@@ -100,6 +103,8 @@ _READ = frozenset({"sessionId", "contextEntries", "worldStates"})
 class ContextReplacement(Change):
     """Another context in place of the present one."""
 
+    model_config = shown(context=["It is bitter cold.", "Francisco is at his post."], ifRevision=1)
+
     set_by_service = _READ
 
     context: ContextValue
@@ -109,11 +114,15 @@ class ContextReplacement(Change):
 class ContextMerge(Change):
     """Keys of the data that change; null removes a key, the others stay."""
 
+    model_config = shown(data={"weather": "bitter cold", "moon": None}, comment="Night falls.")
+
     data: FreeData
 
 
 class ContextEntry(Change):
     """One more entry behind the context."""
+
+    model_config = shown(entry="The clock strikes twelve.", comment="Enter Barnardo.")
 
     entry: Entry
 
@@ -176,7 +185,7 @@ class SessionStep(BaseModel):
     data: DataChange
     fields: dict[str, Step] = Field(
         description="Of userId, name and scriptId those that changed.",
-        examples=[{"name": {"from": None, "to": "First reading"}}],
+        examples=[{"name": {"from": "Reading", "to": "First reading"}}],
     )
 
 

@@ -79,6 +79,7 @@ async def list_entries(
     "/{worldStateId}",
     operation_id="getWorldStateById",
     summary="Read a world state",
+    description="As it is now.",
     response_model=WorldState,
 )
 async def get_entry(worldStateId: PathId, entries: Service) -> Response:

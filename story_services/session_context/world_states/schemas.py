@@ -14,6 +14,7 @@ from story_services.session_context.shapes import (
     Place,
     Placed,
     RevisionEnvelope,
+    shown,
     unless_absent,
 )
 
@@ -29,6 +30,10 @@ _SET = frozenset({"worldStateId"})
 class WorldStateCreate(Creation, Placed):
     """What holds in the world."""
 
+    model_config = shown(
+        kind="weather", data={"sky": "clear"}, scriptId=1, fromSequence=1, toSequence=12
+    )
+
     set_by_service = _SET
 
     kind: Kind
@@ -38,6 +43,8 @@ class WorldStateCreate(Creation, Placed):
 
 class WorldStateChange(Change, Placed):
     """Changes of a world state; data is replaced as a whole."""
+
+    model_config = shown(data={"sky": "clear"}, toSequence=12, ifRevision=1)
 
     set_by_service = _SET
 
