@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 class Clock:
@@ -25,6 +26,7 @@ class Clock:
         return self._last
 
 
+@lru_cache(maxsize=256)  # the thousand records of a batch share one
 def instant(change_id: int) -> str:
     """A change id as RFC 3339 in UTC with microseconds."""
     return (

@@ -51,6 +51,8 @@ class Listing:
         index = kinds.KINDS[names[0]].index
         query = every([*live(names), *filters], without=await self._of_deleted_scripts(names))
         await self.store.refresh(index)
+        if in_order and limit is not None and set(names) <= {*kinds.STORY_KINDS, "section"}:
+            return await self._slice(index, query, limit, offset)
         if in_order:
             items = await self._all(index, query)
             items.sort(key=lambda e: (e.number is None, e.number or 0, e.id))
@@ -69,6 +71,23 @@ class Listing:
             return Page(items, found.total - (len(records) - len(items)))
         items = await self._all(index, query)
         return Page(items[offset : _end(offset, limit)], len(items))
+
+    async def _slice(self, index: str, query: Clause, limit: int, offset: int) -> Page:
+        """A page of one script: only the ids of all that match are read, and what is shown."""
+        ids = [doc.id async for doc in self.store.search_all(index, query, sort=[], source=False)]
+        if not ids:
+            return Page([], 0)
+        found = await self.entities.records.get_many([kinds.parse_key(ids[0])])
+        space = kinds.spaces(found[ids[0]].kind, found[ids[0]].content)[0]
+        root = await self.entities.numbering.orders.read(space.root)
+        if not await self.entities.parents_live(list(found.values())):
+            return Page([], 0)
+        numbers = root.space(space.name)
+        placed = sorted((n, ref) for ref in ids if (n := numbers.number_of(ref)) is not None)
+        part = [ref for _, ref in placed[offset : offset + limit]]
+        records = await self.entities.records.get_many(map(kinds.parse_key, part))
+        items = await self.entities.visible([records[ref] for ref in part if ref in records])
+        return Page(items, len(placed))
 
     async def all(self, names: Sequence[str], filters: Sequence[Clause]) -> list[Entity]:
         """The whole list by number."""

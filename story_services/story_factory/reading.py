@@ -122,10 +122,15 @@ class Reading:
         }
 
     async def actions_of(self, placed: Sequence[Placed]) -> dict[int, Item]:
-        """Those of the actions that lines among these name which exist."""
+        """Those of the actions that lines among these name which exist and are of their script:
+        a version that was restored may name one that has moved away since."""
         have = {p.item.id: p.item for p in placed if p.item.kind == "action"}
         wanted = {i for p in placed if (i := p.item.content.get("actionId")) and i not in have}
-        return have | await self._named("action", wanted) if wanted else have
+        if not wanted:
+            return have
+        script = placed[0].item.content["scriptId"]
+        named = await self._named("action", wanted)
+        return have | {i: a for i, a in named.items() if a.content["scriptId"] == script}
 
     async def characters_of(
         self, placed: Sequence[Placed], cast: Mapping[int, Item]
