@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from story_services.corpora import rules
 from story_services.corpora.model import Element, Gap, Play, Role, Section
-from story_services.corpora.names import Cast, NameBook, members
+from story_services.corpora.names import Cast, NameBook, clean_label, members
 from story_services.corpora.pieces import Piece, cut
 from story_services.corpora.readings import NONE, Readings
 from story_services.corpora.stage import role_of
@@ -21,7 +22,7 @@ _SMALL = frozenset({"a", "an", "and", "for", "in", "of", "on", "s", "that", "the
 def read_markdown(markdown: str, name: str, author: str = "", readings: Readings = NONE) -> Play:
     """The play; `name` (as in `measure-for-measure`) gives the title if the text has none."""
     builder = _Builder(name, author)
-    for piece in cut(markdown, readings):
+    for piece in cut(rules.source(markdown), readings):
         builder.add(piece)
     return builder.play()
 
@@ -48,6 +49,7 @@ class _Builder:
 
     def add(self, piece: Piece) -> None:
         what, text = piece.what, piece.text
+        _check(piece)
         if what == "speaker":
             self._speaks(text)
         elif piece.label and what != "gap":
@@ -110,3 +112,14 @@ class _Builder:
         who = f"{', '.join(together)} together: " if len(together) > 1 else ""
         where = f" in {first}" if (first := self.first_met[position]) else ""
         return replace(role, description=f"{who}{speeches}{where}.")
+
+
+def _check(piece: Piece) -> None:
+    """Refuses by line what a play would refuse by position."""
+    place = f"line {piece.first}"
+    if piece.what in ("title", "heading"):
+        rules.name(piece.text, rules.TITLE, place)
+    elif piece.what == "speaker":
+        rules.name(clean_label(piece.text), rules.NAME, place)
+    else:
+        rules.text(piece.text, rules.TEXT, place)

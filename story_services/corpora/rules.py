@@ -6,6 +6,7 @@ the place. Lengths are in characters (Unicode code points), as in the contract.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from pydantic_core import PydanticCustomError
@@ -17,6 +18,18 @@ TITLE = 200  #: of a play, a section; also an author
 NAME = 100
 DESCRIPTION = 2000
 TEXT = 10_000
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def source(content: str) -> str:
+    """A whole file's text with `\\n` at line ends; refuses control characters by their line."""
+    content = content.removeprefix("\ufeff").replace("\r\n", "\n")
+    if found := _CONTROL.search(content):
+        place = f"line {content.count(chr(10), 0, found.start()) + 1}"
+        code = f"U+{ord(found.group()):04X}"
+        raise CorpusError(f"must not contain the control character {code}", place)
+    return content
 
 
 def name(value: str, limit: int, place: str) -> str:
