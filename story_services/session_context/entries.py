@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from story_services.common.context import Context
-from story_services.common.entities import Entity
+from story_services.common.entities import Entity, require_version
 from story_services.common.errors import BadInput
 from story_services.common.listing import Page
 from story_services.common.records import Why
@@ -55,11 +55,11 @@ class Entries:
         What is checked is the version that is changed, so another write meanwhile is a Conflict.
         """
         before = await self.get(entry_id)
+        require_version(before.record, expected)
         content = {**before.content, **changes}
         content["data"] = content["data"] or {}
         await self._check(before.content, content)
-        version = before.record.version if expected is None else expected
-        return await self.entities.update(self.kind, entry_id, content, why, version)
+        return await self.entities.update(self.kind, entry_id, content, why, before.record.version)
 
     async def delete(self, entry_id: int, why: Why, expected: int | None) -> None:
         """Soft delete; NotFound."""

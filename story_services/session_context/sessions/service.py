@@ -66,12 +66,12 @@ class Sessions:
     ) -> Entity:
         """Replace some fields, context and data as a whole."""
         before = await self.get(session_id)
+        require_version(before.record, expected)
         content = _content({**before.content, **changes})
         script = content["scriptId"]
         if script is not None and script != before.content["scriptId"]:
             await self.entities.existing("script", [script], "scriptId")
-        version = before.record.version if expected is None else expected
-        return await self.entities.update(KIND, session_id, content, why, version)
+        return await self.entities.update(KIND, session_id, content, why, before.record.version)
 
     async def merge(
         self, session_id: int, data: Mapping[str, Any], why: Why, expected: int | None
