@@ -46,20 +46,26 @@ class ServiceError(Exception):
 
 
 class BadInput(ServiceError):
-    """The request cannot be understood or names something that cannot be."""
+    """The request cannot be understood or names something that cannot be.
+
+    `bad_input` is what breaks the documented form; a request that keeps it may still be refused,
+    as `refused_value` or `unknown_reference`.
+    """
 
     status = 400
     code = "bad_input"
 
     @classmethod
     def field(cls, name: str, problem: str) -> Self:
-        """One field of the body, the path or the query is wrong: `title: must not be empty`."""
-        return cls("The request is not valid.", f"{name}: {problem}")
+        """A field of the body, the path or the query cannot be so: `toSequence: is too small`."""
+        return cls("The request is not valid.", f"{name}: {problem}", code="refused_value")
 
     @classmethod
     def unknown_reference(cls, name: str, kind: str, ids: int | Iterable[int]) -> Self:
         """A field of the body refers to something that does not exist."""
-        return cls.field(name, f"no {_named(kind, ids)}")
+        found = cls.field(name, f"no {_named(kind, ids)}")
+        found.code = "unknown_reference"
+        return found
 
 
 class NotFound(ServiceError):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
-from story_services.common.errors import BadInput, Conflict
+from story_services.common.errors import BadInput, NotFound
 from story_services.common.http import body, headers
 from story_services.common.http.free_data import DEPTH, FreeData, check_data
 from story_services.common.http.problems import bad_input
@@ -264,7 +264,7 @@ def test_headers_are_read_or_refused() -> None:
             headers.match_version(value)
     assert headers.expected_version(None, 2) == headers.expected_version(2, None) == 2
     assert headers.expected_version(2, 2) == 2
-    with pytest.raises(Conflict, match="different versions"):
+    with pytest.raises(BadInput, match="not valid"):
         headers.expected_version(1, 2)
     for key in ("", "a b", "é", "x" * 201, "a\tb"):
         with pytest.raises(BadInput):
@@ -291,3 +291,12 @@ def test_problems_name_the_field_and_never_the_value() -> None:
     assert bad_input(caught.value.errors()).details == (
         "elements[1].newSequence must be a whole number; elements[2].newSequence is required"
     )
+
+
+def test_a_request_in_the_documented_form_is_refused_under_another_code() -> None:
+    """So that tests can tell a document that is not true from a rule it cannot express."""
+    assert BadInput("x").code == bad_input([]).code == "bad_input"
+    assert BadInput.field("toSequence", "is too small").code == "refused_value"
+    missing = BadInput.unknown_reference("scriptIds", "script", [7, 8])
+    assert (missing.code, missing.details) == ("unknown_reference", "scriptIds: no script 7, 8")
+    assert NotFound.of("script", range(30)).message.endswith("19 and 10 more.")

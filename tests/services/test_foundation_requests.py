@@ -70,7 +70,7 @@ def test_the_loser_of_two_edits_hears_why(client: httpx.Client) -> None:
     both_ways = client.put(
         "/plays/1", json={"title": "c", "versionNumber": 1}, headers={"If-Match": '"2"'}
     )
-    refused(both_ways, 409, "If-Match")
+    refused(both_ways, 400, "If-Match")
     assert client.get("/plays/1").json()["title"] == "b"
 
 

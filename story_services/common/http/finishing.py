@@ -104,7 +104,7 @@ def _responses(path: str, method: str, raw: Mapping[str, Any], schemas: Document
     found: Document = {}
     for status, response in declared.items():
         if int(status) < 400:
-            found[status] = _success(response, schemas)
+            found[status] = _success(method, response, schemas)
         else:
             standard = RESPONSES.get(status, RESPONSES["400"])
             found[status] = {**standard, **_without_content(response)}
@@ -130,12 +130,12 @@ def _without_content(response: Mapping[str, Any]) -> Document:
     return {k: v for k, v in response.items() if k != "content"}
 
 
-def _success(raw: Mapping[str, Any], schemas: Document) -> Document:
+def _success(method: str, raw: Mapping[str, Any], schemas: Document) -> Document:
     response = dict(raw)
     if "content" in raw:
         response["content"] = _content(raw["content"], schemas)
         schema = response["content"].get("application/json", {}).get("schema", {})
-        if schema.get("type") == "array":
+        if method == "get" and schema.get("type") == "array":
             response["headers"] = {**response.get("headers", {}), **TOTAL_HEADER}
     return response
 

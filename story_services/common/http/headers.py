@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from story_services.common.errors import BadInput, Conflict
+from story_services.common.errors import BadInput
 from story_services.common.http.current import ANONYMOUS
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:#/+=-]{1,128}")
@@ -71,12 +71,9 @@ def match_version(value: str | None) -> int | None:
 
 
 def expected_version(header: int | None, body: int | None) -> int | None:
-    """The version that a change is meant for, from `If-Match` and `versionNumber`; Conflict when
-    they differ, because one of them is not the current one."""
+    """The version that a change is meant for, from `If-Match` and `versionNumber`."""
     if header is not None and body is not None and header != body:
-        raise Conflict(
-            "If-Match and versionNumber name different versions.", f"{header} and {body}"
-        )
+        raise BadInput.field("versionNumber", "is not the version that If-Match names")
     return body if header is None else header
 
 
