@@ -7,12 +7,13 @@ are there, and until then calls answer 503 by themselves. `health` tells the tru
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 
 from story_services.common.clock import Clock
 from story_services.common.entities import Entities
 from story_services.common.errors import ServiceError, Unavailable
 from story_services.common.history import History
+from story_services.common.housekeeping import Housekeeping
 from story_services.common.listing import Listing
 from story_services.common.numbering import Numbering
 from story_services.common.settings import Settings
@@ -25,6 +26,10 @@ from story_services.common.transitions import Transitions
 
 #: Seconds between looks at a store that was not ready at the start.
 _PAUSE = 1.0
+#: Seconds between rounds of housekeeping.
+_ROUND = 3600.0
+
+log = logging.getLogger("story.context")
 
 
 class Context:
@@ -44,12 +49,14 @@ class Context:
         self.history = History(self.entities, self.orders)
         self._ready = False
         self._problem: ServiceError | None = None
-        self._preparing: asyncio.Task[None] | None = None
+        self.housekeeping = Housekeeping(self.entities, self.keys)
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to see to the indices; returns when they are there or could not be had at once."""
         if not await self._prepared():
-            self._preparing = asyncio.create_task(self._prepare())
+            self._background.append(asyncio.create_task(self._prepare()))
+        self._background.append(asyncio.create_task(self._keep_house()))
 
     async def _prepared(self) -> bool:
         try:
@@ -64,6 +71,16 @@ class Context:
         while not await self._prepared():
             await asyncio.sleep(_PAUSE)
 
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_ROUND)
+            try:
+                records, keys = await self.housekeeping.round()
+            except Exception as error:  # the next round comes, whatever this one met
+                log.warning("housekeeping failed: %s", type(error).__name__)
+            else:
+                log.info("housekeeping cleared %d records and %d keys", records, keys)
+
     async def health(self) -> dict[str, str | None]:
         """What is wrong with each part, None for what works."""
         try:
@@ -77,8 +94,7 @@ class Context:
 
     async def close(self) -> None:
         """Finish what runs in the background and close all connections."""
-        if self._preparing is not None:
-            self._preparing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._preparing
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.store.close()

@@ -177,8 +177,13 @@ class Entities:
         return [
             entity
             for entity in await self.with_numbers(live)
-            if entity.numbers or not kinds.spaces(entity.record.kind, entity.content)
+            if entity.numbers or not self.is_numbered(entity.record)
         ]
+
+    @staticmethod
+    def is_numbered(record: Record) -> bool:
+        """Whether an entity of this kind carries a number, and so exists only with one."""
+        return bool(kinds.spaces(record.kind, record.content))
 
     async def parents_live(self, records: Sequence[Record]) -> list[Record]:
         """Those whose script (and original, for paraphrases) is not deleted."""

@@ -17,7 +17,7 @@ from story_services.common.errors import Conflict
 from story_services.common.order.history import revert
 from story_services.common.order.root import Root
 from story_services.common.queries import between, every, term
-from story_services.common.records import Record, Why, from_document
+from story_services.common.records import Record, Why, from_document, same
 from story_services.common.store.documents import StoreConflict
 from story_services.common.store.orders import KIND as ORDER
 from story_services.common.store.orders import Orders
@@ -178,7 +178,7 @@ class History:
         for item in items:
             now = current[item.key]
             changed = versions[item.kind, item.id, item.version]
-            if (now.content, now.deleted) != (changed.content, changed.deleted):
+            if now.deleted != changed.deleted or not same(now.content, changed.content):
                 raise Conflict(
                     f"{item.key} was changed since; restore one of its versions instead.",
                     describe(change),

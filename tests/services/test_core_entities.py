@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from story_services.common.entities import New
 from story_services.common.errors import BadInput, Conflict, NotFound
 from story_services.common.queries import term
 from story_services.common.store.records import Draft
@@ -98,8 +99,6 @@ def test_a_resumed_creation_takes_up_what_was_written(node_url: str, index_prefi
     """The same request after a kill: its records are found again by the nonce, none is doubled."""
 
     async def run() -> None:
-        from story_services.common.entities import New
-
         async with core(node_url, index_prefix) as c:
             play = await script(c)
             drafts = [Draft("spokenWord", words(str(n), play), (play,)) for n in range(3)]
@@ -161,5 +160,27 @@ def test_a_deleted_script_hides_what_is_in_it(node_url: str, index_prefix: str) 
                 await c.entities.existing("script", [play], "scriptId")
             await c.entities.restore("script", play, 1, why())
             assert (await c.entities.get("spokenWord", word.id)).number == 1
+
+    asyncio.run(run())
+
+
+def test_housekeeping_clears_what_nobody_was_told_of(node_url: str, index_prefix: str) -> None:
+    """And leaves alone what exists, what is new, and what a resumed request still wants."""
+
+    async def run() -> None:
+        async with core(node_url, index_prefix) as c:
+            play = await script(c)
+            kept = await c.entities.create("spokenWord", words("kept", play), why())
+            draft = Draft("spokenWord", words("lost", play), (play,))
+            await c.records.create([draft], why(nonce="cut"))
+            assert (await c.housekeeping.round())[0] == 0  # too new to tell
+            assert (await c.listing.page(["spokenWord"], limit=1)).total == 2
+            assert (await c.housekeeping.round(grace_us=0))[0] == 1
+            assert (await c.housekeeping.round(grace_us=0))[0] == 0
+            found = await c.listing.page(["spokenWord"], limit=5)
+            assert ([e.id for e in found.items], found.total) == ([kept.id], 1)
+            news = [New("spokenWord", words("lost", play))]
+            (again,) = await c.entities.create_many(news, why(nonce="cut", resumed=True))
+            assert (await c.entities.get("spokenWord", again.id)).number == 2
 
     asyncio.run(run())

@@ -22,18 +22,22 @@ _FEW, _SMALL = 20, 100_000
 
 @dataclass(frozen=True)
 class Action:
-    """One write. With a token it is conditional on it; `source` is None for a deletion."""
+    """One write. With a token it is conditional on it; `source` is None for a deletion. `version`
+    is for copies: it goes in if the document is not there in this or a newer version."""
 
     verb: Literal["create", "index", "delete"]
     id: str
     source: Mapping[str, Any] | None = None
     token: Token | None = None
+    version: int | None = None
 
     def lines(self) -> bytes:
         """As it stands in the request's body."""
         head: dict[str, Any] = {"_id": self.id}
         if self.token:
             head |= {"if_seq_no": self.token.seq_no, "if_primary_term": self.token.primary_term}
+        if self.version is not None:
+            head |= {"version": self.version, "version_type": "external"}
         said = orjson.dumps({self.verb: head}) + b"\n"
         return said if self.source is None else said + orjson.dumps(self.source) + b"\n"
 

@@ -17,6 +17,8 @@ from story_services.common.errors import ServiceError, Unavailable
 from story_services.common.store.documents import StoreConflict, StoreDefect
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+#: Tries after which a missing index is believed: it may just have been replaced by another one.
+_MISSING = 3
 #: Of the time limit that the first try may use up, so that a second one can tell what became of it.
 _FIRST_TRY = 0.6
 
@@ -130,6 +132,7 @@ class Patience:
         self._failing_since: float | None = None
         self._pause = _FIRST_PAUSE
         self._tries = 0
+        self._missing = 0
 
     def limit(self) -> float:
         """Seconds the next request may take; never 0, which would mean none at all."""
@@ -149,7 +152,11 @@ class Patience:
             self._failing_since = now
         pause = self._pause * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, no secret
         end = min(self._until, self._failing_since + self._streak)
-        if not failure.passing or now + pause >= end:
+        if now + pause >= end or not (failure.passing or self._may_appear(failure)):
             raise failure.error() from failure
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         await asyncio.sleep(pause)
+
+    def _may_appear(self, failure: Failure) -> bool:
+        self._missing += failure.kind is Kind.NOT_READY
+        return failure.kind is Kind.NOT_READY and self._missing < _MISSING

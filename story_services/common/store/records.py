@@ -93,6 +93,8 @@ class Records:
         made: dict[int, Record] = {}
         if why.resumed:
             for record in await self.by_nonce(KINDS[drafts[0].kind].index, why.nonce):
+                if record.deleted:
+                    continue  # cleared away since: nobody was told of it
                 made[int(record.nonce.rpartition(".")[2])] = record
         left = [n for n in range(len(drafts)) if n not in made]
         if left:
