@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
+from pydantic import BaseModel
 
 from story_services.common.context import Context
 from story_services.common.http.app import create_app
@@ -105,6 +106,12 @@ def serving(node_url: str, *services: ServiceDefinition) -> Iterator[Api]:
             server.stop()
     finally:
         delete_indices(node_url, settings.index_prefix)
+
+
+def fits(model: type[BaseModel], value: dict[str, Any]) -> None:
+    """An answer is what the document says of it, all fields and no others."""
+    assert value.keys() == model.model_fields.keys()
+    model.model_validate(value, strict=True)
 
 
 class Dying(Store):

@@ -155,3 +155,22 @@ def test_a_section_deleted_meanwhile_fails_the_change(api: Api) -> None:
         api.aside(change_all(made), Overtaken(api, meanwhile))
     read = api.get(path)
     assert (read["title"], [s["title"] for s in read["sections"]]) == ("Kept", ["One"])
+
+
+def test_a_deletion_cut_off_is_completed_by_its_repetition(api: Api) -> None:
+    """Out of the order first: it is gone at once, and the second time it is also noted why."""
+    made = api.script("One", "Two")
+    path, heading = f"/scripts/{made['scriptId']}", made["sections"][0]["headingId"]
+    note = api.post(f"{path}/notes", {"text": "Hm."})["noteId"]
+    for kind, below in (("section", f"sections/{heading}"), ("note", f"notes/{note}")):
+        entity_id = int(below.rpartition("/")[2])
+        with pytest.raises(Killed):
+            api.aside(
+                lambda c, k=kind, i=entity_id: c.entities.delete(k, i, Why()),
+                Dying(api.settings, 2),
+            )
+        api.get(f"{path}/{below}", 404)
+        api.delete(f"{path}/{below}")
+        api.delete(f"{path}/{below}", 404)
+        api.restore(kind, entity_id)
+        api.get(f"{path}/{below}")

@@ -11,8 +11,9 @@ import pytest
 from story_services.common.records import Why
 from story_services.core_script.routes import DEFINITION as CORE_SCRIPT
 from story_services.performers.routes import DEFINITION
+from story_services.performers.schemas import Casting, Performer
 from story_services.performers.service import Castings
-from tests.services.core_script_support import Api, Dying, Killed, serving
+from tests.services.core_script_support import Api, Dying, Killed, fits, serving
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,7 @@ def test_a_performer_is_made_read_changed_deleted_and_restored(api: Api) -> None
     made = api.post("/performers", {"name": "Edwin Booth", "comment": "A tour."})
     path = f"/performers/{made['performerId']}"
     assert made == api.get(path)
-    assert made.keys() == {
-        "performerId", "name", "sequenceNumber", "versionNumber", "indexed", "createdAt",
-        "updatedAt", "comment",
-    }  # fmt: skip
+    fits(Performer, made)
     assert made["comment"] == "A tour."
     for number, method in enumerate(("PUT", "PATCH"), 2):
         changed = api.call(method, path, 200, {"name": f"Booth {number}"})
@@ -105,6 +103,7 @@ def test_a_casting_is_made_read_and_deleted(api: Api, stage: Stage) -> None:
     made = stage.cast(0, 0, 0)
     assert {k: made[k] for k in stage.body(0, 0, 0)} == stage.body(0, 0, 0)
     assert (made["sequenceNumber"], made["versionNumber"]) == (None, 1)
+    fits(Casting, made)
     path = f"/castings/{made['castingId']}"
     assert api.get(path) == made
     api.delete(path, 409, headers={"If-Match": '"2"'})
@@ -150,7 +149,7 @@ def test_whatever_is_deleted_takes_its_castings_along(api: Api, stage: Stage) ->
     path = f"/castings/{made['castingId']}"
     three = ("script", stage.scripts[0]), ("character", stage.characters[0])
     for kind, entity_id in (*three, ("performer", stage.performers[0])):
-        api.aside(lambda c, k=kind, i=entity_id: c.entities.delete(k, i, Why()))  # type: ignore[misc]
+        api.aside(lambda c, k=kind, i=entity_id: c.entities.delete(k, i, Why()))
         api.get(path, 404)
         api.delete(path, 404)
         assert api.get("/castings", performerId=stage.performers[0]) == []
@@ -182,7 +181,7 @@ def test_a_casting_cut_off_is_completed_by_its_repetition(api: Api, stage: Stage
     for at in range(5):
         first, again = (Why(nonce=f"cast-{at}", resumed=resumed) for resumed in (False, True))
         try:
-            api.aside(lambda c, w=first: Castings(c).create(body, w), Dying(api.settings, at))  # type: ignore[misc]
+            api.aside(lambda c, w=first: Castings(c).create(body, w), Dying(api.settings, at))
         except Killed:
             assert api.get("/castings", scriptId=stage.scripts[0]) == []
         else:

@@ -86,8 +86,11 @@ class Remarks:
         )
 
     async def delete(self, script_id: int, entity_id: int, why: Why, expected: int | None) -> None:
-        """Soft delete; NotFound."""
-        await self._found(script_id, entity_id)
+        """Soft delete; NotFound. A deletion that was cut off is completed."""
+        await self.entities.get("script", script_id)
+        record = await self.records.get(self.kind, entity_id)
+        if record is None or record.content["scriptId"] != script_id:
+            raise NotFound.of(self.kind, entity_id)
         await self.entities.delete(self.kind, entity_id, why, expected)
 
     async def page(

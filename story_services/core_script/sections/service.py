@@ -87,8 +87,14 @@ class Sections:
         return await self.entities.update(KIND, heading_id, changes, why, expected)
 
     async def delete(self, script_id: int, heading_id: int, why: Why, expected: int | None) -> None:
-        """Soft delete. What the section contains stays in the story, without a section."""
-        await self.get(script_id, heading_id)
+        """Soft delete; NotFound. What the section contains stays in the story, without a section.
+
+        A deletion that was cut off is completed.
+        """
+        await self.entities.get("script", script_id)
+        record = await self.records.get(KIND, heading_id)
+        if record is None or record.content["scriptId"] != script_id:
+            raise NotFound.of(KIND, heading_id)
         await self.entities.delete(KIND, heading_id, why, expected)
 
     async def require_mine(
