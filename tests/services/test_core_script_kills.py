@@ -51,6 +51,18 @@ def test_a_script_cut_off_is_not_there_and_its_repetition_completes_it(api: Api)
         pytest.fail("it never came to an end")
 
 
+def test_a_script_cleared_away_meanwhile_is_made_anew_with_its_sections(api: Api) -> None:
+    for at in (1, 2, 3):
+        title = f"Cleared away {at}"
+        first, again = (Why(nonce=f"away-{at}", resumed=resumed) for resumed in (False, True))
+        with pytest.raises(Killed):
+            api.aside(create(title, first), Dying(api.settings, at))
+        api.aside(lambda c: c.housekeeping.round(grace_us=0))
+        api.aside(create(title, again))
+        (read,) = api.get("/scripts", title=title)
+        assert [s["title"] for s in read["sections"]] == ["Part 0", "Part 1", "Part 2"]
+
+
 def test_what_a_killed_creation_left_cannot_be_reached(api: Api) -> None:
     before = {script["scriptId"] for script in api.get("/scripts")}
     with pytest.raises(Killed):

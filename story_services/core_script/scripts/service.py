@@ -131,7 +131,10 @@ class Scripts:
 
     async def _append(self, script_id: int, titles: Sequence[str], why: Why) -> list[Entity]:
         news = [New(SECTION, {"scriptId": script_id, "title": title}) for title in titles]
-        return await self.entities.create_many(news, why) if news else []
+        # Named by their script too: a request that is resumed after its first script was cleared
+        # away makes another one, whose sections are not those of the first.
+        of_script = replace(why, nonce=f"{why.nonce}.{script_id}")
+        return await self.entities.create_many(news, of_script) if news else []
 
     async def delete(self, script_id: int, why: Why, expected: int | None) -> None:
         """Soft delete: everything in the script is hidden until it is restored."""
