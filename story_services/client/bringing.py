@@ -141,10 +141,12 @@ class _Shown:
 
     def explained(self, error: ClientError) -> ClientError:
         """The failure of an import, and what to run to go on."""
-        go_on = self.again if self.script_id is None else f"{self.again} --script {self.script_id}"
-        if go_on not in error.next_step and "--script" not in error.next_step:
-            goes = f"'{go_on}' goes on where it stopped"
-            error.next_step = f"{error.next_step}; then {goes}" if error.next_step else goes
+        if "--script" in error.next_step:
+            return error
+        goes = f"'{self.again}' again"
+        if self.script_id is not None:
+            goes = f"'{self.again} --script {self.script_id}' goes on where it stopped"
+        error.next_step = f"{error.next_step}; then {goes}" if error.next_step else goes
         return error
 
 

@@ -94,14 +94,14 @@ class Importer:
     def _fill(self, play: Play, stored: Stored) -> None:
         """Add what is missing, then read all of it back."""
         script_id, had = stored.script_id, stored.had
-        tries: Counter[bytes] = Counter()
+        tries: Counter[str] = Counter()
         while (step := wanted.next_step(play, script_id, had)) is not None:
             self._told(had)
-            answer = self.api.post(step.path, step.body, step.key(tries[step.body]))
+            answer = self.api.post(step.path, step.body, step.key(tries[step.key()]))
             if answer.replayed:
                 # Done before: by a run that was cut off, or so long ago that it was undone since.
-                tries[step.body] += 1
-                if tries[step.body] > _TRIES:
+                tries[step.key()] += 1
+                if tries[step.key()] > _TRIES:
                     break
                 had = finding.given(self.api, script_id, play).had
             else:

@@ -37,16 +37,18 @@ class Had:
 
 @dataclass(frozen=True)
 class Step:
-    """One request: where it goes, what it says, and how many of which part it brings."""
+    """One request: where it goes, what it says, and how many of which part it brings, after how
+    many of that part."""
 
     part: Part
     path: str
     body: bytes
+    after: int
     count: int
 
     def key(self, try_number: int = 0) -> str:
         """Its `Idempotency-Key`; another one for each further try of what was undone."""
-        return key(self.path, self.body, f"{try_number}")
+        return key(self.path, self.body, f"{self.after} {try_number}")
 
 
 def key(path: str, body: bytes, more: str) -> str:
@@ -83,19 +85,21 @@ def next_step(play: Play, script_id: int, had: Had) -> Step | None:
     base = f"/scripts/{script_id}"
     if len(had.sections) < len(play.sections):
         title = play.sections[len(had.sections)].title
-        return Step("sections", f"{base}/sections", dumps({"title": title}), 1)
+        return Step("sections", f"{base}/sections", dumps({"title": title}), len(had.sections), 1)
     if len(had.cast) < len(play.cast):
         people = [
             {"name": role.name, "description": role.description}
             for role in play.cast[len(had.cast) :]
         ]
         chunk = _first(people, CHARACTERS)
-        return Step("cast", f"{base}/cast", dumps({"characters": chunk}), len(chunk))
+        return Step("cast", f"{base}/cast", dumps({"characters": chunk}), len(had.cast), len(chunk))
     if had.elements < len(play.elements):
         chunk = _first(
             [_row(e, had) for e in play.elements[had.elements : had.elements + ELEMENTS]], ELEMENTS
         )
-        return Step("elements", f"{base}/elements", dumps({"elements": chunk}), len(chunk))
+        return Step(
+            "elements", f"{base}/elements", dumps({"elements": chunk}), had.elements, len(chunk)
+        )
     return None
 
 
