@@ -100,12 +100,6 @@ class Settings(BaseModel):
         pattern=r"^https?://[^\s/?#]+(?:/[^\s?#]*)?$",
         description="address of the gateway, the server named in the OpenAPI documents",
     )
-    order_page_slots: int = Field(
-        default=2000, ge=4, le=20_000, description="slots of one order page before it is split"
-    )
-    order_attempts: int = Field(
-        default=12, ge=1, le=100, description="tries of one order change before it is a conflict"
-    )
 
     @model_validator(mode="after")
     def _certificate_with_its_key(self) -> Self:

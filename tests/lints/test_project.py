@@ -24,7 +24,7 @@ EDGES = {
         "deploys/opensearch.py", "deploys/ssh_check.py", "deploys/ops/steps.py",
         "deploys/facts/observed.py",
     },
-    "opensearchpy": {"inventories/lab/smoke.py"},
+    "opensearchpy": {"inventories/lab/smoke.py", "story_services/common/store/client.py"},
     "github": set(),
 }  # fmt: skip
 
@@ -68,6 +68,16 @@ def test_edge_libraries_are_imported_by_their_own_modules_only() -> None:
         and not (library == "botocore" and name.startswith(lab))
     }  # fmt: skip
     assert wrong == {}
+
+
+def test_the_web_framework_stays_at_the_edge() -> None:
+    """Services decide without HTTP: only their routes and the common HTTP layer know of it."""
+    framework = {"fastapi", "starlette", "uvicorn"}
+    users = {n for n in sources("story_services/") if imports(n) & framework}
+    assert {
+        n for n in users
+        if not n.startswith("story_services/common/http/") and not n.endswith("routes.py")
+    } == set()  # fmt: skip
 
 
 def test_every_module_says_what_it_is_for() -> None:

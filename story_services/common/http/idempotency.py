@@ -16,33 +16,17 @@ from typing import Protocol
 
 from starlette.responses import Response, StreamingResponse
 
+from story_services.common.attempts import Fresh, Replay
 from story_services.common.errors import ServiceError
 from story_services.common.http import current
+
+__all__ = ["REPLAYED", "Fresh", "Keyed", "Keys", "Replay", "once"]
 
 log = logging.getLogger("story.idempotency")
 
 #: Headers of an answer that are part of it; the others belong to one exchange.
 _KEPT = ("content-type", "etag", "location", "x-total-count")
 REPLAYED = "Idempotency-Replayed"
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The answer that was given under this key."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Fresh:
-    """Nothing was answered under this key: go on. `nonce` stays the same from attempt to attempt;
-    `resumed` says that an earlier one began and may have done some or all of its work."""
-
-    token: object
-    nonce: str
-    resumed: bool = False
 
 
 class Keys(Protocol):

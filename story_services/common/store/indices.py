@@ -25,6 +25,8 @@ from story_services.common.store.outcomes import Failure, Kind
 
 #: Every index, by its short name.
 NAMES = tuple(PROPERTIES)
+#: The index that says who migrates.
+LOCK = "migration"
 _AT_ONCE = 4  # creations; each is a change of the whole cluster's state
 
 
@@ -159,5 +161,10 @@ def _ambiguous(alias: str, one: str, other: str) -> Unavailable:
 
 async def drop(store: Store) -> None:
     """Remove every index of this store's prefix, with all data: for tests and rehearsals."""
-    for found in (await behind(store)).values():
-        await store.administer("DELETE", f"/{found.name}")
+    names = [found.name for found in (await behind(store)).values()]
+    for name in [*names, store.name(generation_name(LOCK, 1))]:
+        try:
+            await store.administer("DELETE", f"/{name}")
+        except Failure as failure:
+            if failure.kind is not Kind.NOT_READY:
+                raise failure.error() from failure

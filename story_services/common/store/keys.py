@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from story_services.common.attempts import Fresh, Replay
 from story_services.common.clock import instant
 from story_services.common.errors import Conflict
-from story_services.common.http.idempotency import Fresh, Replay
 from story_services.common.store.client import Store
 from story_services.common.store.documents import Document, StoreConflict, Token
 
