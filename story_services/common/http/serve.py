@@ -40,13 +40,13 @@ def run(app: ASGIApp, settings: Settings) -> int:
     # end of an orderly stop look like a kill.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    try:
-        # A whole play is tens of thousands of objects that all go at once by their counts; looking
+    # A whole play is tens of thousands of objects that all go at once by their counts; looking
     # for cycles among them again and again took a fifth of the time of such a request.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    server.run()
+    try:
+        server.run()
     except SystemExit:  # it could not start and has said why
         return 1
     return 0
