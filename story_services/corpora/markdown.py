@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from story_services.corpora import rules
-from story_services.corpora.model import Element, Gap, Play, Role, Section
+from story_services.corpora.model import Element, Gap, Kind, Play, Role, Section
 from story_services.corpora.names import Cast, NameBook, clean_label, members
 from story_services.corpora.pieces import Piece, cut
 from story_services.corpora.readings import NONE, Readings
@@ -74,8 +74,8 @@ class _Builder:
     def _in_speech(self, what: str, text: str) -> None:
         if self.fresh:
             self.begun, self.fresh = self.begun + 1, False
-        kind = "spokenWord" if what == "spoken" else "action"
-        self._add(Element(kind, text, role=self.speaker, speech=self.begun))  # type: ignore[arg-type]
+        kind: Kind = "spokenWord" if what == "spoken" else "action"
+        self._add(Element(kind, text, role=self.speaker, speech=self.begun))
 
     def _add(self, element: Element) -> None:
         section = len(self.sections) - 1 if self.sections else None

@@ -109,6 +109,9 @@ READINGS: Mapping[str, Readings] = {
     "the-taming-of-the-shrew": Readings(
         run_in=("ALL SERVING-MEN",), labels={"KATARINA": "KATHARINA"}
     ),
+    "the-tempest": Readings(
+        lines={3851: LineReading("Now my charms are all o'erthrown,", "unlabelled", "PROSPERO")},
+    ),
     "coriolanus": Readings(
         run_in=("Senators, & C",),
         labels={"Senators, & C": "Senators & others"},

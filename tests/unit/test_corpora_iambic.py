@@ -199,6 +199,9 @@ def test_prologues_without_a_name_are_spoken_by_the_prologue() -> None:
         "I come no more to make you laugh: things now,",
     )
     assert told.cast[-1].name == "Epilogue"
+    epilogue = play("the-tempest").elements[-1]
+    assert epilogue.role is not None
+    assert play("the-tempest").cast[epilogue.role].name == "PROSPERO"
 
 
 def test_a_play_without_a_printed_title_is_named_after_its_file() -> None:
