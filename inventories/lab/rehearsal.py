@@ -54,9 +54,9 @@ def steps(name: str) -> list[Step]:
         ),
         Step("Verify", f"{here}make --no-print-directory verify", judge=text.verified),
         Step(
-            "Load Hamlet and ask",
+            "Import Hamlet and ask",
             f"{here}.venv/bin/python -m inventories.lab.smoke",
-            judge=text.loaded,
+            judge=text.imported,
         ),
     ]
 
@@ -84,7 +84,7 @@ def main(
         DEFAULT
     ),
 ) -> None:
-    """The main job from nothing: boot, buy, plan, converge twice, verify, load a play, read it."""
+    """The main job from nothing: boot, buy, plan, converge twice, verify, import a play, ask."""
     rehearse(name)
 
 

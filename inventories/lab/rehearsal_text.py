@@ -13,6 +13,8 @@ from inventories.lab.transcript import LOG
 _PLANNED = re.compile(r"\[([a-z0-9-]+)\] (?:(\d+) changes?|no changes.*)$")
 _READY = re.compile(r"\s*\[([a-z0-9-]+)\]\s+Ready: ")
 _DETAIL = re.compile(r"\[[a-z0-9-]+\] +(units that start|note:|kept as it is|would stop)")
+_LINES = re.compile(r"^Read back .* ([0-9,]+) spoken lines")
+_IMPORTED = re.compile(r"Already imported|Imported in [0-9.]+ m?s")
 _PASSED = re.compile(r"(\d+) passed.* in ")
 
 
@@ -68,9 +70,14 @@ def verified(outcome: Outcome) -> str:
     return f"{found[-1]} tests passed"
 
 
-def loaded(outcome: Outcome) -> str:
-    """The count is in the first line; the command itself has checked it and the answer."""
-    return f"{outcome.lines[0].split()[0]} lines, the answer is the play's"
+def imported(outcome: Outcome) -> str:
+    """How many lines were read back, and whether it was this run that brought them in; the
+    command itself has checked the counts and the answer."""
+    lines = next((m[1] for line in outcome.lines if (m := _LINES.search(line))), None)
+    how = next((m[0] for line in outcome.lines if (m := _IMPORTED.match(line))), None)
+    if lines is None or how is None:
+        raise LabError("it did not say what it imported or read back")
+    return f"{lines} lines, {how.lower()}"
 
 
 def _per_host(counts: dict[str, int]) -> str:
@@ -88,6 +95,8 @@ def next_steps(name: str, logs: Path | None) -> list[str]:
         f"  .venv/bin/rehearse ssh search-1 --name {name}    log in (then edit a file by hand)",
         f"  {site}    see what you edited",
         f"  DEPLOY_ENV={name} make verify",
+        f"  .venv/bin/story serve --env {name}    the story services, until Ctrl-C; meanwhile:",
+        "  .venv/bin/story search 1 poisoned    and read, export, changes, undo",
         f"  make rehearse-down{lab}    remove all of it",
         *([f"The whole output of this rehearsal: {logs / LOG}"] if logs else []),
     ]

@@ -56,3 +56,18 @@ def test_a_plans_price_and_state_are_told() -> None:
     assert text.provision_plan(outcome("  total      17.00", code=2)) == (
         "changes pending, USD 17.00 a month"
     )
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("Imported in 10.2 s: script 1", "4,004 lines, imported in 10.2 s"),
+        ("Already imported, nothing to do: script 1", "4,004 lines, already imported"),
+    ],
+)
+def test_an_import_is_summed_up_by_what_was_read_back(how: str, told: str) -> None:
+    read = "Read back in 741 ms (again: 299 ms): 20 scenes, 1,138 speeches, 4,004 spoken lines, ..."
+    assert text.imported(outcome("$ story import hamlet", how, read)) == told
+    for said in ((how,), (read,), ()):
+        with pytest.raises(LabError, match="did not say"):
+            text.imported(outcome(*said))
