@@ -49,9 +49,11 @@ class Editor:
                     raise BadInput.field(f"newVersionData.{name}", "is no part of the element")
             body = self._model.model_validate(dict(data))
         except ValidationError as error:
-            raise bad_input(
+            refusal = bad_input(
                 {**problem, "loc": ("newVersionData", *problem["loc"])}
                 for problem in error.errors()
-            ) from None
+            )
+            refusal.code = "refused_value"  # what fits depends on the element's type
+            raise refusal from None
         fields = {self._stored.get(name, name): value for name, value in body.given().items()}
         await self._apply(entity_id, fields, why, expected)

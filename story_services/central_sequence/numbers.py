@@ -66,9 +66,9 @@ class Numbers:
         ref = kinds.key(kind, element_id)
         entity = (await self.holders([ref])).get(ref)
         if entity is not None:
+            spaces = await self.orders.spaces(places(entity))
             for space in places(entity):
-                root = await self.orders.read(space.root)
-                number = root.space(space.name).number_of(ref)
+                number = spaces[space].number_of(ref)
                 if number is not None:
                     return Numbered(entity, space, number)
         raise NotFound.of(kind, element_id, "It has no number.")

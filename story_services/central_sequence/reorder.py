@@ -66,7 +66,7 @@ class Reordering:
                 for s in kinds.script_spaces(kinds.parse_key(ref)[0], (script,))
             }
             if len(spaces) != 1:
-                raise BadInput("The elements do not share a number space.", _lines(numbers))
+                raise _apart("The elements do not share a number space.", _lines(numbers))
             return spaces.pop()
         holders = await self.numbers.holders(list(numbers))
         missing = [ref for ref in numbers if ref not in holders]
@@ -74,7 +74,7 @@ class Reordering:
             raise NotFound(f"There is no {', '.join(missing[:20])}.")
         shared = set.intersection(*(set(places(holder)) for holder in holders.values()))
         if len(shared) != 1:
-            raise BadInput(
+            raise _apart(
                 "The elements do not stand in one number space.",
                 "name the scriptId" if shared else _lines(numbers),
             )
@@ -93,9 +93,9 @@ def reordering(
         except UnknownRefs as error:
             raise NotFound(f"There is no {', '.join(error.refs[:20])} in this order.") from None
         except DuplicateNumbers as error:
-            raise BadInput.field("elements", f"numbers asked for twice: {error}") from None
+            raise BadInput.field("elements", f"numbers {error}") from None
         except NumberOutOfRange as error:
-            raise BadInput.field("elements", str(error)) from None
+            raise BadInput.field("elements", f"numbers {error}") from None
         moved = [Moved(ref, before.number_of(ref) or 0, n) for ref, n in numbers.items()]
         return root.with_space(space.name, after), moved
 
@@ -108,6 +108,10 @@ def _by_ref(wanted: Sequence[tuple[str, int, int]]) -> dict[str, int]:
     if twice:
         raise BadInput.field("elements", f"named more than once: {', '.join(twice[:20])}")
     return {ref: number for ref, (_, _, number) in zip(refs, wanted, strict=True)}
+
+
+def _apart(message: str, details: str) -> BadInput:
+    return BadInput(message, details, code="refused_value")
 
 
 def _lines(numbers: Mapping[str, int]) -> str:

@@ -45,6 +45,7 @@ Service = Annotated[CentralSequence, Depends(_service)]
     "that no entity has yet may be numbered first.",
     response_model=schemas.SequenceNumber,
     status_code=201,
+    responses={404: {"description": "It was deleted, or is a paraphrase that is not there."}},
 )
 async def generate(body: schemas.SequenceRequest, service: Service) -> Response:
     ask = Ask(canonical(body.elementType), body.elementId, body.scriptId, why(body.comment))
@@ -97,6 +98,7 @@ async def versions(
     "stays. Version 1 is the content at creation.",
     response_model=schemas.VersionMade,
     status_code=201,
+    responses={404: {"description": "There is no such element."}},
 )
 async def version(body: schemas.VersionRequest, service: Service) -> Response:
     kind = canonical(body.elementType)
@@ -174,6 +176,9 @@ _REORDER = (
     "All or nothing: the listed elements take the numbers asked for, the others keep their "
     "relative order in the free ones, so that gaps close."
 )
+_UNKNOWN: dict[int | str, dict[str, str]] = {
+    404: {"description": "Elements that are not there, or not in that script; all are named."}
+}
 
 
 @router.post(
@@ -182,6 +187,7 @@ _REORDER = (
     summary="Reorder elements",
     description=_REORDER,
     response_model=schemas.Reordered,
+    responses=_UNKNOWN,
 )
 async def reorder(body: schemas.ReorderRequest, service: Service) -> Response:
     return await _reorder(body, service)
@@ -193,6 +199,7 @@ async def reorder(body: schemas.ReorderRequest, service: Service) -> Response:
     summary="Reorder elements",
     description=_REORDER,
     response_model=schemas.Reordered,
+    responses=_UNKNOWN,
 )
 async def put_order(body: schemas.ReorderRequest, service: Service) -> Response:
     return await _reorder(body, service)

@@ -34,8 +34,8 @@ class CentralSequence:
     async def number_or_none(self, record: Record) -> int | None:
         """The number in the element's own space; None for kinds without one."""
         for space in places(record):
-            root = await self.context.orders.read(space.root)
-            return root.space(space.name).number_of(record.key)
+            found = await self.context.orders.spaces([space])
+            return found[space].number_of(record.key)
         return None
 
     async def changes(

@@ -9,7 +9,7 @@ is done. Both are changes themselves.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from story_services.common import kinds
 from story_services.common.entities import Entities
@@ -92,8 +92,10 @@ class History:
                 f"Another change came last; read the changes of script {script_id}.",
                 describe(target),
             )
-        signed = Why(why.actor, why.comment, why.nonce, False, target.change_id, action)
-        await self._revert(target, signed, seen, begun)
+        signed = replace(
+            why, resumed=False, reverts=target.change_id, action=action, change_id=begun
+        )
+        await self._revert(target, signed, seen)
         return target
 
     async def _done_before(self, script_id: int, why: Why) -> Change | None:
@@ -153,7 +155,7 @@ class History:
             return False
         return not await self.entities.visible(current.values())
 
-    async def _revert(self, change: Change, why: Why, seen: int, begun: int | None) -> None:
+    async def _revert(self, change: Change, why: Why, seen: int) -> None:
         items = [item for item in change.items if item.kind != ORDER]
         pairs = await self._ways_back(items, change)
         for item in change.items:
@@ -163,7 +165,7 @@ class History:
                 await self.orders.change(root_id, _reverting(before, after), why, seen)
         if pairs:
             try:
-                await self.entities.transitions.apply(pairs, why, why.action or "undo", begun)
+                await self.entities.transitions.apply(pairs, why, why.action or "undo")
             except StoreConflict as error:
                 raise Conflict("Somebody else changed the same meanwhile.", str(error)) from None
 

@@ -79,10 +79,9 @@ class Listing:
             return Page([], 0)
         found = await self.entities.records.get_many([kinds.parse_key(ids[0])])
         space = kinds.spaces(found[ids[0]].kind, found[ids[0]].content)[0]
-        root = await self.entities.numbering.orders.read(space.root)
+        numbers = (await self.entities.numbering.orders.spaces([space]))[space]
         if not await self.entities.parents_live(list(found.values())):
             return Page([], 0)
-        numbers = root.space(space.name)
         placed = sorted((n, ref) for ref in ids if (n := numbers.number_of(ref)) is not None)
         part = [ref for _, ref in placed[offset : offset + limit]]
         records = await self.entities.records.get_many(map(kinds.parse_key, part))

@@ -28,12 +28,12 @@ class Numbering:
     async def of(self, records: Sequence[Record]) -> dict[str, dict[SpaceId, int]]:
         """The numbers of each record, by key and space; spaces it is not in are left out."""
         places = {r.key: kinds.spaces(r.kind, r.content) for r in records}
-        roots = await self.orders.read_many(s.root for spaces in places.values() for s in spaces)
+        found = await self.orders.spaces(s for spaces in places.values() for s in spaces)
         return {
             ref: {
                 space: number
                 for space in spaces
-                if (number := roots[space.root].space(space.name).number_of(ref)) is not None
+                if (number := found[space].number_of(ref)) is not None
             }
             for ref, spaces in places.items()
         }

@@ -22,7 +22,8 @@ from story_services.common.store.documents import Document, Token
 @dataclass(frozen=True)
 class Why:
     """Who asks for a change, and the reason given. `nonce` names the request, so that what it
-    wrote can be found again; `resumed` says that an earlier try of it may have written."""
+    wrote can be found again; `resumed` says that an earlier try of it may have written.
+    Several writes with one `change_id` are one change, to be taken back as one."""
 
     actor: str = "anonymous"
     comment: str | None = None
@@ -30,6 +31,7 @@ class Why:
     resumed: bool = False
     reverts: int | None = None
     action: str | None = None
+    change_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,9 @@ class Transitions:
         pairs: Sequence[tuple[Record, Target]],
         why: Why,
         action: str,
-        change_id: int | None = None,
     ) -> list[Record]:
         """The next version of each record. StoreConflict when another write of any of them came
-        first: then nothing of that one is changed, and its numbers are as they were. `change_id`
-        continues a change that was cut off."""
+        first: then nothing of that one is changed, and its numbers are as they were."""
         gains = grouped(
             (space, before.key)
             for before, target in pairs
@@ -68,7 +66,7 @@ class Transitions:
         await self.numbering.remove(vanishing)
         await self.numbering.append(new_homes)
         try:
-            done = await self._write(pairs, why, action, change_id)
+            done = await self._write(pairs, why, action)
         except StoreConflict:
             await self._undo_numbers(vanishing, new_homes)
             raise
@@ -91,9 +89,8 @@ class Transitions:
         pairs: Sequence[tuple[Record, Target]],
         why: Why,
         action: str,
-        change_id: int | None,
     ) -> list[Record]:
-        change = change_id or self.records.clock.change_id(
+        change = why.change_id or self.records.clock.change_id(
             max(before.change_id for before, _ in pairs)
         )
         by_index: dict[str, list[tuple[Record, Record]]] = {}

@@ -48,9 +48,10 @@ class Repository:
             script_id = document.source["content"].get("scriptId")
             if script_id is not None and script_id not in found:
                 parts.setdefault(script_id, []).append(document.id)
-        roots = await self.orders.read_many(kinds.script_root(i) for i in parts)
+        spaces = {i: kinds.SpaceId(kinds.script_root(i), "story") for i in parts}
+        stories = await self.orders.spaces(spaces.values())
         for script_id, refs in parts.items():
-            story = roots[kinds.script_root(script_id)].space("story")
+            story = stories[spaces[script_id]]
             if any(story.number_of(ref) for ref in refs):
                 found.add(script_id)
         return found

@@ -72,14 +72,13 @@ class Neighbourhood:
             [term("scope", script_id)], without=[term("content.originalType", "character")]
         )
         found = await self._all("paraphrase", ["paraphrase"], [either(of_cast, of_elements)])
-        roots = {f"of-{i.content['originalType']}-{i.content['originalId']}" for i in found}
-        orders = await self.orders.read_many(sorted(roots))
-        placed = []
-        for item in found:
-            root_id = f"of-{item.content['originalType']}-{item.content['originalId']}"
-            number = orders[root_id].space("paraphrases").number_of(_ref(item))
-            if number is not None:
-                placed.append((number, item))
+        homes = {item.id: kinds.spaces("paraphrase", item.content)[0] for item in found}
+        orders = await self.orders.spaces(homes.values())
+        placed = [
+            (number, item)
+            for item in found
+            if (number := orders[homes[item.id]].number_of(_ref(item))) is not None
+        ]
         return [item for _, item in sorted(placed, key=lambda pair: (pair[0], pair[1].id))]
 
     async def _all(self, index: str, names: Sequence[str], filters: Sequence[Clause]) -> list[Item]:

@@ -184,3 +184,21 @@ def test_housekeeping_clears_what_nobody_was_told_of(node_url: str, index_prefix
             assert (await c.entities.get("spokenWord", again.id)).number == 2
 
     asyncio.run(run())
+
+
+def test_a_resumed_creation_knows_its_record_after_a_change(
+    node_url: str, index_prefix: str
+) -> None:
+    """It was numbered but not answered; somebody saw it and changed it before the retry."""
+
+    async def run() -> None:
+        async with core(node_url, index_prefix) as c:
+            play = await script(c)
+            news = [New("spokenWord", words("x", play))]
+            (first,) = await c.entities.create_many(news, why(nonce="cut"))
+            await c.entities.update("spokenWord", first.id, {"text": "y"}, why())
+            (again,) = await c.entities.create_many(news, why(nonce="cut", resumed=True))
+            assert (again.id, again.content["text"]) == (first.id, "y")
+            assert len(await story(c, play)) == 1
+
+    asyncio.run(run())

@@ -151,8 +151,6 @@ def test_a_change_of_script_and_sections_is_undone_at_once(api: Api) -> None:
     made = api.script("One", "Two", title="Before")
     api.aside(change_all(made))
     path = f"/scripts/{made['scriptId']}"
-    api.aside(lambda c: c.history.undo(made["scriptId"], Why()))  # the section that was appended
-    assert [s["title"] for s in api.get(path)["sections"]] == ["Mine 1", "Mine 2"]
     api.aside(lambda c: c.history.undo(made["scriptId"], Why()))
     read = api.get(path)
     assert (read["title"], [s["title"] for s in read["sections"]]) == ("Before", ["One", "Two"])

@@ -313,3 +313,24 @@ def test_the_list_of_numbers_pages(api: Api) -> None:
     everything = api.get("/sequence", elementType="script")
     assert script in {row["elementId"] for row in everything}
     assert {row["elementType"] for row in everything} == {"script"}
+
+
+def test_a_script_with_its_sections_is_one_change(api: Api) -> None:
+    """Whoever undoes what they did last means all of it."""
+    made = api.script("Act I", "Act II")
+    script, one = made["scriptId"], made["sections"][0]["headingId"]
+    edit = [{"headingId": one, "title": "Act One"}, {"title": "Act III"}]
+    api.put(f"/scripts/{script}", {"title": "New", "sections": edit})
+    log = api.get(f"/scripts/{script}/changes")
+    assert [(change["action"], change["total"]) for change in log] == [("update", 3), ("create", 3)]
+    api.post(f"/scripts/{script}/undo", {}, 200)
+    back = api.get(f"/scripts/{script}")
+    assert (back["title"], [s["title"] for s in back["sections"]]) == (
+        "Hamlet", ["Act I", "Act II"],
+    )  # fmt: skip
+    api.post(f"/scripts/{script}/redo", {}, 200)
+    titles = [s["title"] for s in api.get(f"/scripts/{script}")["sections"]]
+    assert titles == ["Act One", "Act II", "Act III"]
+    api.post(f"/scripts/{script}/undo", {}, 200)
+    api.post(f"/scripts/{script}/undo", {}, 200)
+    api.get(f"/scripts/{script}", 404)

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from story_services.characters.people.schemas import PersonName, PersonText
 from story_services.characters.shapes import Wording
+from story_services.common.http.problems import RULE
 from story_services.common.http.types import Comment, EntityId, Input
 from story_services.common.kinds import canonical
 
@@ -31,7 +32,7 @@ _FIELDS = {
 
 
 def _refuse(message: str) -> PydanticCustomError:
-    return PydanticCustomError("element", message)
+    return PydanticCustomError(RULE, message)
 
 
 class BatchElement(Input):

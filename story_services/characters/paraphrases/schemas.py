@@ -39,8 +39,8 @@ class NestedParaphrase(Creation):
 
     text: Wording
     commentary: Commentary
-    originalType: OriginalType | None = Field(default=None)
-    originalId: OriginalId | None = Field(default=None)
+    originalType: OriginalType | None = Field(default=None, examples=[None])
+    originalId: OriginalId | None = Field(default=None, examples=[None])
     style: Style | None = Field(default=None)
     sessionId: SessionId | None = Field(default=None, examples=[None])
 

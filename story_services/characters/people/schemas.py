@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from story_services.characters.shapes import Change, Creation, Envelope, unless_absent
+from story_services.common.http.problems import RULE
 from story_services.common.http.types import EntityId, Name, Text
 
 PersonName = Annotated[str, Name(100), Field(description="The name.", examples=["Francisco"])]
@@ -33,7 +34,7 @@ class CharacterCreate(Creation):
     @model_validator(mode="after")
     def _one_of_both(self) -> CharacterCreate:
         if self.scriptId is not None and self.scriptIds not in (None, [self.scriptId]):
-            raise PydanticCustomError("scripts", "must have scriptId or scriptIds, not both")
+            raise PydanticCustomError(RULE, "must have scriptId or scriptIds, not both")
         return self
 
     def stored(self) -> dict[str, Any]:

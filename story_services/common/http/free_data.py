@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from story_services.common.http.problems import RULE
 from story_services.common.http.types import CONTROLS, MAX_ID, check_text
 
 DEPTH = 12
@@ -19,8 +20,8 @@ KEY = 200  # characters; with the depth at most 9,600 bytes of keys
 VALUE = 5000  # characters, at most 20,000 bytes
 
 
-def _refuse(message: str) -> PydanticCustomError:
-    return PydanticCustomError("free_data", message)
+def _refuse(message: str, kind: str = "free_data") -> PydanticCustomError:
+    return PydanticCustomError(kind, message)
 
 
 def check_data(data: dict[str, Any]) -> dict[str, Any]:
@@ -40,11 +41,11 @@ def check_data(data: dict[str, Any]) -> dict[str, Any]:
                 else:
                     _value(value)
         if entries > ENTRIES:
-            raise _refuse(f"must not have more than {ENTRIES} entries")
+            raise _refuse(f"must not have more than {ENTRIES} entries", RULE)
         if not below:
             return data
         level = below
-    raise _refuse(f"must not be nested more than {DEPTH} deep")
+    raise _refuse(f"must not be nested more than {DEPTH} deep", RULE)
 
 
 def _key(key: Any) -> None:

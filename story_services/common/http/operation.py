@@ -138,7 +138,7 @@ async def _if_match(
         Header(
             alias="If-Match",
             description=_SEEN,
-            examples=['"3"'],
+            examples=['"1"'],
             json_schema_extra={"pattern": headers.MATCH_PATTERN},
         ),
     ] = None,

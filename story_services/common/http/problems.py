@@ -12,6 +12,9 @@ from typing import Any
 from story_services.common.errors import BadInput
 
 _SHOWN = 10
+#: The type of an error that a document cannot express: raised by validators that look at several
+#: fields together, or at the whole of free data.
+RULE = "rule"
 _WORDS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this request",
@@ -46,12 +49,15 @@ _BOUNDS = {
 def bad_input(errors: Iterable[Mapping[str, Any]]) -> BadInput:
     """One error for all that is wrong, in the order in which it was found."""
     found: list[str] = []
+    formal = False
     for error in errors:
+        formal = formal or error["type"] != RULE
         sentence = f"{_place(error['loc'])} {_problem(error)}".strip()
         if sentence not in found:
             found.append(sentence)
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return BadInput("The request is not valid.", "; ".join(found[:_SHOWN]) + more)
+    code = "bad_input" if formal or not found else "refused_value"
+    return BadInput("The request is not valid.", "; ".join(found[:_SHOWN]) + more, code=code)
 
 
 def _place(loc: Sequence[str | int]) -> str:

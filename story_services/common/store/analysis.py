@@ -12,6 +12,7 @@ All of it stands in an index's own settings: no file and no plugin is needed on 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 #: Names of analysers: prose in any spelling, the same by its stems, as written, names; and of the
@@ -207,20 +208,41 @@ def _analyzer(chars: list[str], filters: list[str]) -> dict[str, Any]:
     }
 
 
-ANALYSIS: dict[str, Any] = {
-    "char_filter": {
-        # Emphasis of Markdown; to the tokenizer it would be a part of the word.
-        "underscores": {"type": "mapping", "mappings": ["_ => \\u0020"]},
-        "apostrophes": _replace(_APOSTROPHES, _A),
-        "cuts": _replace(_CUTS, f" {_A}"),
-        "cuts_after": _replace(_CUTS_AFTER, f"{_A} "),
-    },
-    "filter": _FILTERS,
-    "normalizer": {SORTABLE: {"type": "custom", "filter": _PLAIN}},
-    "analyzer": {
-        PROSE: _analyzer(["cuts", "cuts_after"], _PROSE),
-        STEMS: _analyzer(["cuts", "cuts_after"], [*_PROSE, "stems"]),
-        EXACT: _analyzer([], [*_PLAIN, _rule("quote")]),
-        NAME: _analyzer([], [*_PLAIN, _rule("quote"), _rule("possessive")]),
-    },
+_CHARS: dict[str, Any] = {
+    # Emphasis of Markdown; to the tokenizer it would be a part of the word.
+    "underscores": {"type": "mapping", "mappings": ["_ => \\u0020"]},
+    "apostrophes": _replace(_APOSTROPHES, _A),
+    "cuts": _replace(_CUTS, f" {_A}"),
+    "cuts_after": _replace(_CUTS_AFTER, f"{_A} "),
 }
+_ANALYZERS: dict[str, Any] = {
+    PROSE: _analyzer(["cuts", "cuts_after"], _PROSE),
+    STEMS: _analyzer(["cuts", "cuts_after"], [*_PROSE, "stems"]),
+    EXACT: _analyzer([], [*_PLAIN, _rule("quote")]),
+    NAME: _analyzer([], [*_PLAIN, _rule("quote"), _rule("possessive")]),
+}
+_NORMALIZERS: dict[str, Any] = {SORTABLE: {"type": "custom", "filter": _PLAIN}}
+
+
+def analysis(fields: Any) -> dict[str, Any]:
+    """The settings that these fields of a mapping need: a node builds whatever an index names,
+    and keeps it in memory, used or not."""
+    named = set(_named(fields))
+    analyzers = {name: a for name, a in _ANALYZERS.items() if name in named}
+    filters = {name for a in analyzers.values() for name in a["filter"]}
+    chars = {name for a in analyzers.values() for name in a["char_filter"]}
+    return {
+        "analyzer": analyzers,
+        "char_filter": {name: c for name, c in _CHARS.items() if name in chars},
+        "filter": {name: f for name, f in _FILTERS.items() if name in filters},
+        "normalizer": {name: n for name, n in _NORMALIZERS.items() if name in named},
+    }
+
+
+def _named(fields: Any) -> Iterator[str]:
+    """Every analyser and normaliser that a mapping names."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _named(value)
+        elif name in ("analyzer", "normalizer"):
+            yield value

@@ -221,6 +221,11 @@ class Store:
         with self._told("health"):
             return await self._reads.health(self._prefix, self.name("log"))
 
+    async def look(self, path: str) -> dict[str, Any]:
+        """GET a full path, for the modules that own the indices. Raises Failure when there is no
+        such thing, else as every read does."""
+        return await self._reads.look(path)
+
     async def administer(
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:

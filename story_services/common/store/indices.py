@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from story_services.common.errors import Unavailable
-from story_services.common.store.analysis import ANALYSIS
+from story_services.common.store.analysis import analysis
 from story_services.common.store.client import Store
 from story_services.common.store.mappings import LOG, LOGGED, PROPERTIES, VERSIONS
 from story_services.common.store.outcomes import Failure, Kind
@@ -59,7 +59,7 @@ def body(index: str) -> dict[str, Any]:
             "refresh_interval": "30s",
             "translog": {"durability": "request"},  # what is acknowledged is on the disk
             "mapping": {"coerce": False},
-            "analysis": ANALYSIS,
+            "analysis": analysis(PROPERTIES[index]),
         },
         "mappings": {
             "dynamic": "strict",
@@ -71,7 +71,9 @@ def body(index: str) -> dict[str, Any]:
 
 def meta(index: str) -> dict[str, Any]:
     """What an index says of itself: its version, and a digest of what it was created with."""
-    plan = orjson.dumps([PROPERTIES[index], ANALYSIS], option=orjson.OPT_SORT_KEYS)
+    plan = orjson.dumps(
+        [PROPERTIES[index], analysis(PROPERTIES[index])], option=orjson.OPT_SORT_KEYS
+    )
     return {"version": VERSIONS[index], "digest": hashlib.sha256(plan).hexdigest()[:16]}
 
 
@@ -100,8 +102,8 @@ async def behind(store: Store) -> dict[str, Generation]:
     for alias in (LOG, *(index for index in NAMES if index not in LOGGED)):
         path = f"/{store.name(alias)}"
         try:
-            names = await store.administer("GET", f"{path}/_alias")
-            told = await store.administer("GET", f"{path}/_mapping")
+            names = await store.look(f"{path}/_alias")
+            told = await store.look(f"{path}/_mapping")
         except Failure as failure:
             if failure.kind is Kind.NOT_READY:
                 continue

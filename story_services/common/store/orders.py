@@ -9,19 +9,18 @@ Pages are written before the root that names them and removed after the last one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from story_services.common.clock import Clock
 from story_services.common.errors import ServiceError, Unavailable
-from story_services.common.order.pages import decode, encode, load, missing_pages, page_ids
+from story_services.common.order.pages import encode, page_ids
 from story_services.common.order.root import Root
 from story_services.common.queries import every, term
-from story_services.common.records import Why, from_document
+from story_services.common.records import Why
 from story_services.common.store.client import Store
-from story_services.common.store.documents import Document, StoreConflict
+from story_services.common.store.documents import StoreConflict
 from story_services.common.store.lanes import Edit, Lane, PendingChange, apply, fail, next_group
 from story_services.common.store.order_documents import (
     KIND,
@@ -34,91 +33,24 @@ from story_services.common.store.order_documents import (
     root_document,
     snapshot,
 )
+from story_services.common.store.order_reading import INDEX, OrderReader
 
 T = TypeVar("T")
 __all__ = ["INDEX", "KIND", "Orders", "State"]
 
-INDEX = "order"
-#: A reader whose pages a writer removed reads the new root; this often, before it gives up.
-_READS = 20
 #: Orders whose newest value is remembered between changes; a play's takes about half a megabyte.
 _KNOWN = 16
 #: Times a change is tried again because another process was first.
 _TRIES = 200
 
 
-class Orders:
+class Orders(OrderReader):
     """All order roots. One per process."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self.store = store
+        super().__init__(store)
         self.clock = clock
         self._lanes: dict[str, Lane] = {}
-
-    async def read(self, root_id: str) -> Root:
-        """The newest value; empty when nothing was ever numbered there."""
-        return (await self.state(root_id)).root
-
-    async def read_many(self, root_ids: Iterable[str]) -> dict[str, Root]:
-        """Several roots, in as few requests as they need."""
-        ids = list(dict.fromkeys(root_ids))
-        if len(ids) == 1:
-            return {ids[0]: await self.read(ids[0])}
-        found = await self.store.mget(INDEX, ids) if ids else {}
-        states = await asyncio.gather(*(self._decoded(i, found.get(i)) for i in ids))
-        return {i: state.root for i, state in zip(ids, states, strict=True)}
-
-    async def state(self, root_id: str) -> State:
-        """The newest value with its last logged change."""
-        return await self._decoded(root_id, await self.store.get(INDEX, root_id))
-
-    async def _decoded(self, root_id: str, document: Document | None) -> State:
-        for _ in range(_READS):
-            if document is None:
-                return State(Root({}), None, frozenset(), None, None)
-            form = document.source["content"]
-            pages = await self.pages(missing_pages(form["root"]))
-            if pages is not None:
-                logged = from_document(document) if document.source["version"] else None
-                encoded = load(form["root"], pages)
-                return State(
-                    encoded.root,
-                    encoded,
-                    frozenset(form["born"]),
-                    logged,
-                    document.token,
-                )
-            document = await self.store.get(INDEX, root_id)
-        raise Unavailable(details=f"the order {root_id} changes faster than it can be read")
-
-    async def pages(self, ids: Iterable[str]) -> dict[str, Any] | None:
-        """Page contents by id, or None when one is gone."""
-        wanted = list(ids)
-        if not wanted:
-            return {}
-        found = await self.store.mget(INDEX, wanted)
-        if len(found) < len(set(wanted)):
-            return None
-        return {i: doc.source["content"]["slots"] for i, doc in found.items()}
-
-    async def _value(self, form: dict[str, Any]) -> Root:
-        pages = await self.pages(missing_pages(form))
-        if pages is None:
-            raise Unavailable(details="pages of an older order are missing")
-        return decode(form, pages)
-
-    async def logged(self, root_id: str, version: int) -> tuple[Root, Root]:
-        """The order before and after its logged change of this version."""
-        state = await self.state(root_id)
-        record = state.logged
-        if record is not None and record.version != version:
-            found = await self.store.get("version", order_version_key(root_id, version))
-            record = from_document(found) if found else None
-        if record is None:
-            raise Unavailable(details=f"the change {version} of the order {root_id} is missing")
-        forms = record.content["before"], record.content["after"]
-        before, after = await asyncio.gather(*(self._value(form) for form in forms))
-        return before, after
 
     async def _before(self, root_id: str, nonce: str) -> Root | None:
         """The order before the change that a request already made, None if it made none."""

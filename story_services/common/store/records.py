@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from story_services.common.clock import Clock
-from story_services.common.kinds import KINDS, key
+from story_services.common.kinds import KINDS, key, parse_key
 from story_services.common.records import Record, Why, first, from_document
 from story_services.common.store.client import Store
 from story_services.common.store.documents import StoreConflict
@@ -59,7 +59,7 @@ class Records:
         return [made[n] for n in range(len(drafts))]
 
     async def _create(self, left: dict[int, Draft], why: Why) -> dict[int, Record]:
-        change = self.clock.change_id()
+        change = why.change_id or self.clock.change_id()
         index = KINDS[next(iter(left.values())).kind].index
         made: dict[int, Record] = {}
         while left:
@@ -92,14 +92,27 @@ class Records:
         """`create`, except for what an earlier try of the same request already created."""
         made: dict[int, Record] = {}
         if why.resumed:
-            for record in await self.by_nonce(KINDS[drafts[0].kind].index, why.nonce):
-                if record.deleted:
-                    continue  # cleared away since: nobody was told of it
-                made[int(record.nonce.rpartition(".")[2])] = record
+            written = await self.by_nonce("log", why.nonce)
+            kinds = {draft.kind for draft in drafts}
+            made = await self._current(
+                record
+                for record in written
+                if record.version == 1
+                and record.kind in kinds
+                # A request may write under further nonces that begin with its own.
+                and record.nonce.rpartition(".")[0] == why.nonce
+            )
         left = [n for n in range(len(drafts)) if n not in made]
         if left:
             made |= await self._create({n: drafts[n] for n in left}, why)
         return [made[n] for n in range(len(drafts))]
+
+    async def _current(self, written: Iterable[Record]) -> dict[int, Record]:
+        """What became of the first versions that an earlier try wrote, by their place in it;
+        without those that were cleared away since, as nobody was told of them."""
+        places = {r.key: int(r.nonce.rpartition(".")[2]) for r in written}
+        found = await self.get_many(parse_key(k) for k in places)
+        return {places[k]: record for k, record in found.items() if not record.deleted}
 
     async def _write_new(self, index: str, records: dict[int, Record]) -> dict[int, Any]:
         if len(records) == 1:

@@ -78,6 +78,17 @@ class Reads:
         patience = self.patience(large)
         return await self._read("POST", f"/{index}/_search", asked, _WHOLE, patience, _complete)
 
+    async def look(self, path: str) -> dict[str, Any]:
+        """What GET answers; raises the Failure itself when an index is missing."""
+        patience = self.patience()
+        while True:
+            try:
+                return await self.send("GET", path, None, patience.limit(), {})
+            except Failure as failure:
+                if failure.kind is Kind.NOT_READY:
+                    raise
+                await patience.after(failure)
+
     async def count(self, index: str, query: Mapping[str, Any]) -> int:
         path, body = f"/{index}/_count", {"query": query}
         return int((await self._read("POST", path, body, {}, self.patience(), _complete))["count"])

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from story_services.common.http.problems import RULE
 from story_services.common.http.types import EntityId, Input, Name, Number, Text
 from story_services.common.views import SET_BY_SERVICE, Envelope
 from story_services.core_script.sections.schemas import SET, HeadingTitle, Section
@@ -54,7 +55,7 @@ class SectionEdit(Input):
     @model_validator(mode="after")
     def _new_ones_need_a_title(self) -> Self:
         if self.headingId is None and "title" not in self.model_fields_set:
-            raise PydanticCustomError("section", "must have a headingId or a title")
+            raise PydanticCustomError(RULE, "must have a headingId or a title")
         return self
 
 

@@ -70,6 +70,7 @@ class Scripts:
 
     async def create(self, fields: Mapping[str, Any], titles: Sequence[str], why: Why) -> Script:
         """A new script with sections of these titles."""
+        why = replace(why, change_id=self.records.clock.change_id())  # one change, one undo
         (record,) = await self.records.resume([Draft(KIND, fields, ())], why)
         sections = await self._append(record.id, titles, why)
         await self.numbering.admit([record])
@@ -105,6 +106,8 @@ class Scripts:
             )
         for heading_id, heading in named.items():
             require_version(known[heading_id].record, heading.expected)
+        newest = max(e.record.change_id for e in (script.entity, *script.sections))
+        why = replace(why, change_id=self.records.clock.change_id(newest))  # one change, one undo
         wanted = [(script.entity, changes)]
         wanted += [(known[i], {"title": h.title}) for i, h in named.items() if h.title is not None]
         script = await self._apply(script, wanted, why)

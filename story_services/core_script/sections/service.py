@@ -31,8 +31,8 @@ class Sections:
     async def of_scripts(self, script_ids: Sequence[int]) -> dict[int, list[Entity]]:
         """The sections of each script by number; whether the scripts exist is not looked at."""
         spaces = {i: SpaceId(kinds.script_root(i), SPACE) for i in script_ids}
-        roots = await self.orders.read_many(space.root for space in spaces.values())
-        rows = {i: roots[space.root].space(SPACE).live() for i, space in spaces.items()}
+        orders = await self.orders.spaces(spaces.values())
+        rows = {i: orders[space].live() for i, space in spaces.items()}
         records = await self.records.get_many(
             kinds.parse_key(ref) for found in rows.values() for _, ref in found
         )
