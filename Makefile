@@ -6,7 +6,7 @@ PY := .venv/bin/python
 PARALLEL ?= -n 3 --dist loadfile
 export DEPLOY_ENV LAB
 .DEFAULT_GOAL := help
-.PHONY: help setup check rehearse rehearse-down test test-long verify bench
+.PHONY: help setup check rehearse rehearse-down test test-long verify bench bench-stories
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ test-long: check ## the exhaustive sweeps on top
 
 bench: setup ## measure against stock pyinfra and Ansible, as ratios
 	$(PY) -m benchmarks.converge $(BENCH)
+
+bench-stories: setup ## measure the story services against the search node below them
+	$(PY) -m benchmarks.stories $(BENCH)
 
 rehearse: setup ## the main job from nothing in a lab (LAB=name); the hosts stay
 	@$(PY) -m inventories.lab.rehearsal --name $(LAB)

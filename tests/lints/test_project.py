@@ -25,6 +25,7 @@ EDGES = {
         "deploys/facts/observed.py",
     },
     "opensearchpy": {"inventories/lab/smoke.py", "story_services/common/store/client.py"},
+    "screenplay_tools": {"story_services/corpora/fountain/lines.py"},
     "github": set(),
 }  # fmt: skip
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from story_services.common.context import Context
+from story_services.common.store.client import Store
+from story_services.story_factory.routes import Parts, _whole
 from story_services.story_factory.schemas import Story
 from tests.services.whole import Api, story_services
 
@@ -278,3 +281,27 @@ def test_search_filters_and_orders(api: Api, play: Play) -> None:
 def test_a_question_is_words_and_never_a_query(api: Api, play: Play, question: str) -> None:
     """Injection through the query language: no pattern, field or operator means anything."""
     assert api.get("/search", scriptId=play.script, q=question) == []
+
+
+def test_a_long_story_takes_no_more_requests_than_a_short_one(api: Api, play: Play) -> None:
+    """Reading a play is a fixed number of requests to the store, not one per element."""
+
+    async def calls(context: Context, script: int) -> list[str]:
+        made: list[str] = []
+        store = Store(context.settings, on_call=lambda call, *_: made.append(call))
+        watched = Context(context.settings, store)
+        try:
+            parts = Parts(watched)
+            found = await _whole(parts, await parts.factory.reading.ground(script))
+            assert found.status_code == 200
+        finally:
+            await watched.close()
+        return sorted(made)
+
+    short = api.aside(lambda context: calls(context, play.script))
+    for _ in range(2):
+        more = [{"elementType": "note", "text": f"{n}"} for n in range(400)]
+        api.post(f"/scripts/{play.script}/elements", {"elements": more})
+    long = api.aside(lambda context: calls(context, play.script))
+    assert len(long) <= len(short) + 2  # an order of pages, and a search in place of a look-up
+    assert len(long) <= 14
