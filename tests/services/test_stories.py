@@ -10,6 +10,7 @@ import pytest
 
 from story_services.common.context import Context
 from story_services.common.store.client import Store
+from story_services.story_factory.reading import CHUNK
 from story_services.story_factory.routes import Parts, _whole
 from story_services.story_factory.schemas import Story
 from tests.services.whole import Api, story_services
@@ -305,3 +306,25 @@ def test_a_long_story_takes_no_more_requests_than_a_short_one(api: Api, play: Pl
     long = api.aside(lambda context: calls(context, play.script))
     assert len(long) <= len(short) + 2  # an order of pages, and a search in place of a look-up
     assert len(long) <= 14
+
+
+def test_a_story_too_long_to_be_held_is_sent_as_it_is_read(api: Api) -> None:
+    """More elements than one piece: streamed, whole, in order, and the same every time."""
+    script = api.script("Act I")["scriptId"]
+    count = CHUNK + 300
+    for start in range(0, count, 1000):
+        part = [
+            {"elementType": "note", "text": f"{n}"} for n in range(start, min(start + 1000, count))
+        ]
+        api.post(f"/scripts/{script}/elements", {"elements": part})
+    answer = api.client.get("/stories", params={"scriptId": script})
+    assert "content-length" not in answer.headers
+    found = answer.json()
+    Story.model_validate(found, extra="forbid")
+    assert [e["sequence"] for e in found["story"]] == list(range(1, count + 1))
+    assert [e["note"]["text"] for e in found["story"]] == [str(n) for n in range(count)]
+    assert api.client.get("/stories", params={"scriptId": script}).content == answer.content
+    last = story(api, Play(script, [], 0, 0, []), limit=5, offset=count - 3)
+    assert [e["note"]["text"] for e in last] == [str(n) for n in range(count - 3, count)]
+    exported = api.client.get("/stories/export", params={"scriptId": script, "format": "json"})
+    assert len(exported.json()["elements"]) == count
