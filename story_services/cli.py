@@ -15,6 +15,8 @@ from story_services.client import bringing, looking, serving
 from story_services.client.console import Output
 from story_services.client.errors import ClientError
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -37,14 +39,13 @@ def main() -> None:
     """Entry point of the console script."""
     try:
         code = typer.main.get_command(app).main(prog_name="story", standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise ClientError("Interrupted.")
     except ClientError as failure:
         Output().fail(failure.what, failure.next_step)
         code = 1
     except BrokenPipeError:  # whoever reads our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except (KeyboardInterrupt, typer.Abort):
-        Output().fail("Interrupted.", "")
         code = 1
     except Exception as error:
         show = getattr(error, "show", None)  # the parser's own errors

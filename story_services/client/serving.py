@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,7 @@ Memory = Annotated[
 ]
 
 _OWN_STORE = "STORY_STORE_URL"
-_READY_S, _LOOK_S = 30.0, 0.1
+_LONG_S, _LOOK_S = 30.0, 0.1
 _QUIET = "warning"
 
 
@@ -152,14 +153,15 @@ def _reachable(host: str) -> str:
 
 
 def _tell_when_ready(url: str, output: Output) -> None:
-    """Say that all is well once it is, or what is missing if it takes long."""
+    """Say that all is well once it is, and what is missing meanwhile if it takes long."""
     pause = threading.Event()
-    for _ in range(int(_READY_S / _LOOK_S)):
-        if not (missing := _missing(url)):
-            output.say(f"Ready. API: {url}  Documentation: {url}/docs  End: Ctrl-C")
-            return
+    long = time.monotonic() + _LONG_S
+    while missing := _missing(url):
+        if time.monotonic() > long:
+            output.say(f"Not ready yet: {missing}")
+            long = float("inf")
         pause.wait(_LOOK_S)
-    output.say(f"Not ready yet: {missing}. Going on; {url}/health says more.")
+    output.say(f"Ready. API: {url}  Documentation: {url}/docs  End: Ctrl-C")
 
 
 def _missing(url: str) -> str:

@@ -100,10 +100,11 @@ class Services:
 
 
 @contextmanager
-def services(node_url: str, *names: str, **env: str) -> Iterator[Services]:
-    """Running services with indices of their own, which are deleted afterwards."""
-    prefix = f"story-t{secrets.token_hex(4)}-"
-    made = Services(node_url, prefix, *names, **env)
+def services(
+    node_url: str, *names: str, prefix: str | None = None, **env: str
+) -> Iterator[Services]:
+    """Running services; without a prefix with indices of their own, which are deleted again."""
+    made = Services(node_url, prefix or f"story-t{secrets.token_hex(4)}-", *names, **env)
     try:
         made.start()
         yield made
@@ -111,10 +112,11 @@ def services(node_url: str, *names: str, **env: str) -> Iterator[Services]:
         if made.process is not None and made.process.poll() is None:
             made.kill()
         made.client.close()
-        _delete_indices(node_url, prefix)
+        if prefix is None:
+            delete_indices(node_url, made.prefix)
 
 
-def _delete_indices(node_url: str, prefix: str) -> None:
+def delete_indices(node_url: str, prefix: str) -> None:
     """Also from a node that has to collect its garbage first (429)."""
     deadline = time.monotonic() + LIMIT_S
     while True:
