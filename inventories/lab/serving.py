@@ -65,7 +65,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 why = missing.what
             if process.poll() is not None:
                 said = log.read_text(errors="replace").strip().splitlines()[-5:]
-                raise LabError(f"the services did not start: {' '.join(said) or 'without a word'}")
+                words = "\n".join(said) or "nothing"
+                raise LabError(f"the services did not start; the last they said:\n{words}")
             if time.monotonic() > deadline:
                 raise LabError(f"the services are not ready after {READY_S:.0f} s: {why}")
             time.sleep(LOOK_S)
