@@ -48,6 +48,14 @@ _SAID: dict[Kind, tuple[str, str, int]] = {
 }
 
 
+#: A node that keeps details to itself does not say what another one, or another part of itself,
+#: refused; these are all it can have been.
+_WRAPPED = {
+    403: (Kind.HELD, "writes are blocked"),
+    404: (Kind.NOT_READY, "an index is missing"),
+}
+
+
 class Failure(Exception):
     """A request to the store that did not do what it should."""
 
@@ -78,6 +86,8 @@ def judge(status: int, error: Any) -> Failure:
     name = text.partition("[")[0].lower().replace("_", "")
     if "clusterblockexception" in name:
         return _blocked(text)
+    if name == "remotetransportexception" and status in _WRAPPED:
+        return Failure(*_WRAPPED[status])
     if "indexnotfound" in name or "aliasesnotfound" in name:
         return Failure(Kind.NOT_READY, "an index is missing")
     if "alreadyexists" in name:
