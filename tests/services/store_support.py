@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -113,13 +114,13 @@ HTML = "text/html"
 
 
 @asynccontextmanager
-async def middleman(node: str) -> AsyncIterator[Middleman]:
+async def middleman(node: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Middleman]:
     """A running middleman; its address is `url`."""
     between = Middleman(node)
     server = web.Server(between.answer)
     runner = web.ServerRunner(server, shutdown_timeout=0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     between.url = site.name
     try:
