@@ -1,8 +1,9 @@
-"""The commands of README.md, as one script for a lab of the tests' own."""
+"""The commands of README.md as two scripts: one for a lab of the tests' own, one for stories."""
 
 from __future__ import annotations
 
 import re
+import shlex
 
 from tests.labs import ROOT
 
@@ -13,8 +14,11 @@ ELSEWHERE = {
     "make check": "make test begins with it",
     "make test-long": "it is the long form of this run",
     "make bench": "by test_bench.py, in the long run",
+    "story serve": "by test_readme_stories.py, at a place of its own",
 }
 SECOND = "t-second"
+STORIES = ("story ", "curl ")
+URL = "127.0.0.1:8000"  # where the README's services are
 
 
 def commands() -> list[str]:
@@ -25,10 +29,31 @@ def commands() -> list[str]:
 
 
 def script(lab: str) -> str:
-    """The commands for `lab` instead of the README's names; stops at the first that fails."""
+    """What is about hosts, for `lab` instead of the README's names."""
+    own = []
+    for command in _of_this(stories=False):
+        named = re.sub(r"(--env |--name |DEPLOY_ENV=)lab\b", rf"\g<1>{lab}", command)
+        own.append(re.sub(r"--name second\b", f"--name {SECOND}", named))
+    return _bash(own)
+
+
+def stories(address: str, folder: str) -> str:
+    """What is about stories, for services at `address` (host:port), files going to `folder`."""
+    named = (command.replace(URL, address) for command in _of_this(stories=True))
+    return _bash([command.replace("/tmp/", f"{folder}/") for command in named])
+
+
+def _of_this(*, stories: bool) -> list[str]:
+    return [
+        command
+        for command in commands()
+        if command not in ELSEWHERE and command.startswith(STORIES) == stories
+    ]
+
+
+def _bash(own: list[str]) -> str:
+    """A script that shows each command and stops at the first that fails."""
     lines = ["set -eu", "export NO_COLOR=1 PYINFRA_PROGRESS=off"]
-    for command in (c for c in commands() if c not in ELSEWHERE):
-        own = re.sub(r"(--env |--name |DEPLOY_ENV=)lab\b", rf"\g<1>{lab}", command)
-        own = re.sub(r"--name second\b", f"--name {SECOND}", own)
-        lines += [f"echo '$ {own}'", own]
+    for command in own:
+        lines += [f"echo {shlex.quote(f'$ {command}')}", command, "echo"]
     return "\n".join(lines) + "\n"
