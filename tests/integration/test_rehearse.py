@@ -8,16 +8,24 @@ converge mends it. The last test removes the lab and looks for what is left.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
+from deploys.settings import NODE_PORT
 from inventories.lab import lifecycle, state
+from inventories.lab.serving import services
 from inventories.worlds import world
+from story_services.common.store import indices
+from story_services.common.store.mappings import VERSIONS
 from tests.integration import readme
 from tests.integration.rehearse_support import (
     ProcessList,
@@ -32,6 +40,7 @@ from tests.labs import ROOT, Site
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 LAB = "t-rehearse"
 SITE = "deploys/site.py"
+SMOKE = [sys.executable, "-m", "inventories.lab.smoke"]
 
 
 @dataclass
@@ -71,8 +80,17 @@ def test_rehearsal_shows_its_commands_and_the_plays_answer(rehearsal: Rehearsal)
     assert "changes pending, USD" in text
     assert "0 changes on 3 hosts" in text
     assert re.search(r"Verify: \d+ tests passed", text)
-    assert "4004 spoken lines of Hamlet (20 scenes, 1138 speeches)" in text
-    assert "LORD POLONIUS, act 2, scene 2" in text
+    assert re.search(
+        r"^ +Read back in .*: 20 scenes, 1,138 speeches, 4,004 spoken lines, 243 stage directions",
+        text,
+        re.MULTILINE,
+    )
+    assert re.search(r"Import Hamlet and ask: 4,004 lines, imported in [0-9.]+ m?s", text)
+    assert "ACT I, SCENE I. Elsinore. A platform before the castle.\n" in text
+    assert re.search(r"BERNARDO\n +2 +Who's there\?\n +FRANCISCO\n +3 +Nay, answer me", text)
+    assert re.search(
+        r"QUEEN GERTRUDE +ACT V, SCENE II.*\n +The drink, the drink! I am poison'd", text
+    )
     assert f"make rehearse-down LAB={LAB}" in text
 
 
@@ -85,6 +103,55 @@ def test_rehearsal_keeps_every_difference_of_the_dry_run(rehearsal: Rehearsal) -
     assert "secret" in text
     assert kept.stat().st_mode & 0o077 == 0
     assert "+PermitRootLogin no" not in rehearsal.text
+
+
+def smoke() -> str:
+    """The last step again; what it says."""
+    done = subprocess.run(
+        SMOKE, cwd=ROOT, env={**os.environ, "DEPLOY_ENV": LAB}, text=True, capture_output=True,
+        timeout=300, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_nothing_but_the_services_own_indices_is_there(rehearsal: Rehearsal) -> None:
+    """What the rehearsal writes, it writes as a service: no index of its own is left."""
+    found = rehearsal.site.ssh(
+        "search-1", f"curl -sSf 'http://127.0.0.1:{NODE_PORT}/_cat/indices/*?h=index'"
+    )
+    wanted = {f"story-{indices.generation_name(name, VERSIONS[name])}" for name in indices.NAMES}
+    assert set(found.split()) == wanted
+
+
+def test_a_repeated_import_finds_the_play_and_leaves_a_changed_one_alone(
+    rehearsal: Rehearsal,
+) -> None:
+    assert "Already imported, nothing to do: script 1\n" in smoke()
+    with services(world(LAB), lambda _: None) as url:
+        bell = {"scriptId": 1, "description": "A bell strikes one."}
+        made = httpx.post(f"{url}/actions", json=bell, trust_env=False)
+        assert made.status_code == 201, made.text
+    beside = smoke()
+    assert "script 1 already, with other content" in beside
+    assert re.search(r"^Imported in [0-9.]+ m?s: script 2$", beside, re.MULTILINE)
+    again = smoke()
+    assert "Already imported, nothing to do: script 2\n" in again
+    assert "4,004 spoken lines" in again
+
+
+def test_a_killed_import_takes_its_services_along(rehearsal: Rehearsal) -> None:
+    """They are reached by nobody else, and would hold the door's connections for ever."""
+    command = subprocess.Popen(
+        SMOKE, cwd=ROOT, env={**os.environ, "DEPLOY_ENV": LAB, "PYTHONUNBUFFERED": "1"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    with command:
+        assert command.stdout is not None
+        assert any("Ready after" in line for line in command.stdout)
+        (serving,) = psutil.Process(command.pid).children()
+        command.kill()
+    serving.wait(60)  # raises when it outlives that
 
 
 @pytest.mark.parametrize("entry", ["site", "opensearch", "base"])
@@ -211,6 +278,7 @@ def test_a_rehearsal_can_be_repeated_on_the_same_lab(rehearsal: Rehearsal) -> No
     run = make("rehearse", LAB)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr
     assert "nothing to change, USD" in run.stdout
+    assert "Import Hamlet and ask: 4,004 lines, already imported" in run.stdout
     assert {h.name: h.created_at for h in site_of(LAB).hosts} == before
 
 
@@ -241,5 +309,6 @@ def test_every_command_of_the_readme_works_and_the_last_leaves_nothing(
 def test_commands_of_the_readme_that_run_elsewhere_exist() -> None:
     for command in readme.ELSEWHERE:
         assert command in readme.commands(), command
-        argv = [*command.split(), "-n"]
-        assert subprocess.run(argv, cwd=ROOT, capture_output=True).returncode == 0, command
+        if command.startswith("make "):
+            argv = [*command.split(), "-n"]
+            assert subprocess.run(argv, cwd=ROOT, capture_output=True).returncode == 0, command
