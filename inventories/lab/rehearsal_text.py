@@ -87,16 +87,21 @@ def _per_host(counts: dict[str, int]) -> str:
 def next_steps(name: str, logs: Path | None) -> list[str]:
     """What to try on the hosts that are running now."""
     lab = "" if name == "lab" else f" LAB={name}"
-    site = f"DEPLOY_ENV={name} .venv/bin/pyinfra inventory.py deploys/site.py --dry --diff"
+    commands = {
+        f".venv/bin/rehearse status --name {name}": "what is up, and where",
+        f".venv/bin/rehearse ssh search-1 --name {name}": "log in (then edit a file by hand)",
+        f"DEPLOY_ENV={name} .venv/bin/pyinfra inventory.py deploys/site.py --dry --diff": (
+            "see what you edited"
+        ),
+        f"DEPLOY_ENV={name} make verify": "test the hosts again",
+        f".venv/bin/story serve --env {name}": "the story services, until Ctrl-C",
+        ".venv/bin/story read 1 --section 2": "meanwhile; or search, export, changes, undo",
+        f"make rehearse-down{lab}": "remove all of it",
+    }
+    width = max(len(command) for command in commands)
     return [
         "",
         f"The hosts of lab '{name}' keep running. Try next:",
-        f"  .venv/bin/rehearse status --name {name}          what is up, and where",
-        f"  .venv/bin/rehearse ssh search-1 --name {name}    log in (then edit a file by hand)",
-        f"  {site}    see what you edited",
-        f"  DEPLOY_ENV={name} make verify",
-        f"  .venv/bin/story serve --env {name}    the story services, until Ctrl-C; meanwhile:",
-        "  .venv/bin/story search 1 poisoned    and read, export, changes, undo",
-        f"  make rehearse-down{lab}    remove all of it",
+        *(f"  {command:{width}}  {what}" for command, what in commands.items()),
         *([f"The whole output of this rehearsal: {logs / LOG}"] if logs else []),
     ]

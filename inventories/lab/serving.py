@@ -45,7 +45,7 @@ def services(where: World, say: Callable[[str], None]) -> Iterator[str]:
         )
     try:
         _wait(process, url, log)
-        say(f"Ready after {since(began)}: {url} (what it can do: {url}/docs)")
+        say(f"Ready after {since(began)} at {url}, through the door of the search host")
         yield url
     finally:
         code = _end(process)

@@ -23,7 +23,7 @@ from inventories.lab import hamlet
 from inventories.lab.errors import LabError
 from inventories.lab.serving import services, since
 from inventories.worlds import World, world
-from story_services.client import pretty
+from story_services.client import pretty, report
 from story_services.client.api import Api, Connection
 from story_services.client.console import Output
 from story_services.client.errors import ClientError
@@ -63,6 +63,8 @@ class Smoke:
             done = self._import(api, as_new=True)
         if done.added:
             self.say(f"Imported in {since(began)}: script {done.script_id}")
+            for line in report.gaps(self.play.gaps):
+                self.say(line)
         else:
             self.say(f"Already imported, nothing to do: script {done.script_id}")
         return done.script_id
