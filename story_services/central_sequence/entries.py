@@ -15,6 +15,7 @@ from story_services.common.clock import Clock
 from story_services.common.kinds import SpaceId
 from story_services.common.records import Record, Why, first, from_document
 from story_services.common.store.client import Store
+from story_services.common.store.past import Copy, keep
 
 INDEX = "numbering"
 
@@ -53,8 +54,8 @@ class Entries:
     async def follow(self, before: Record, content: dict[str, object], why: Why) -> Record:
         """The next version of an entry. StoreConflict when another write came first."""
         assert before.token is not None
-        kept = {_version_key(before, before.version): before.document()}
-        await self.store.bulk_create("version", kept)
+        key = _version_key(before, before.version)
+        await keep(self.store, [Copy(key, before.document(), INDEX, before.key, before.nonce)])
         script = content["scriptId"]
         after = before.following(
             self.clock.change_id(before.change_id),

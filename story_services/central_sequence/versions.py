@@ -56,8 +56,8 @@ class Versions:
         entity = await self.records.get(kind, element_id)
         if entity is None:
             return await self._add_to_entry(kind, element_id, data, why, expected)
-        if why.resumed and entity.nonce.startswith(f"{why.nonce}."):
-            return entity
+        if done := await self.entities.done(kind, element_id, why):
+            return done.record
         await self.editors[kind].edit(element_id, data, why, expected)
         return (await self.entities.get(kind, element_id)).record
 
@@ -65,11 +65,18 @@ class Versions:
         self, kind: str, element_id: int, data: Mapping[str, Any], why: Why, expected: int | None
     ) -> Record:
         entry = await self._entry(kind, element_id)
-        if why.resumed and entry.nonce.startswith(f"{why.nonce}."):
-            return entry
+        if done := await self._done(entry, why):
+            return done
         require_version(entry, expected)
         content = {**entry.content, "data": {**entry.content["data"], **data}}
         return await self._follow(entry, content, why)
+
+    async def _done(self, entry: Record, why: Why) -> Record | None:
+        """The version that an earlier try of the request made of an entry, if it did."""
+        if not why.resumed:
+            return None
+        versions = await self.entries.versions(entry)
+        return next((v for v in versions if v.is_by(why.nonce) and v.version > 1), None)
 
     async def _follow(self, entry: Record, content: dict[str, Any], why: Why) -> Record:
         try:
@@ -115,11 +122,13 @@ class Versions:
         """A new version with the content of an older one; brings back what was deleted."""
         entity = await self.records.get(kind, element_id)
         if entity is not None:
+            if done := await self.entities.done(kind, element_id, why):
+                return done.record
             require_version(entity, expected)
             return (await self.entities.restore(kind, element_id, number, why)).record
         entry = await self._entry(kind, element_id)
-        if why.resumed and entry.nonce.startswith(f"{why.nonce}."):
-            return entry
+        if restored := await self._done(entry, why):
+            return restored
         require_version(entry, expected)
         wanted = await self.get(kind, element_id, number)
         content = {**entry.content, "data": wanted.data}

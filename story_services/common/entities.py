@@ -17,6 +17,7 @@ from story_services.common.errors import BadInput, Conflict, NotFound
 from story_services.common.kinds import SpaceId
 from story_services.common.numbering import Numbering
 from story_services.common.records import Record, Why, same
+from story_services.common.resuming import Resuming
 from story_services.common.store.documents import StoreConflict
 from story_services.common.store.records import Draft, Records
 from story_services.common.transitions import Target, Transitions
@@ -74,6 +75,7 @@ class Entities:
         self.records = records
         self.numbering = numbering
         self.transitions = transitions
+        self.resuming = Resuming(records, numbering)
 
     async def create(self, kind: str, content: Mapping[str, Any], why: Why) -> Entity:
         """One new entity, numbered at the end of its space."""
@@ -85,7 +87,7 @@ class Entities:
         BadInput when an `after` is not live.
         """
         drafts = [Draft(n.kind, n.content, await self.scope(n.kind, n.content)) for n in news]
-        made = await self.records.resume(drafts, why)
+        made = await self.resuming.create(drafts, why)
         places = {record.key: new.after for record, new in zip(made, news, strict=True)}
         await self.numbering.admit(made, places)
         return await self.with_numbers(made)
@@ -119,9 +121,9 @@ class Entities:
 
         Conflict when `expected` is not the current version, or another write came first.
         """
+        if done := await self.done(kind, entity_id, why):
+            return done
         entity = await self.get(kind, entity_id)
-        if why.resumed and entity.record.nonce.startswith(f"{why.nonce}."):
-            return entity
         require_version(entity.record, expected)
         content = {**entity.content, **changes}
         if same(content, entity.content):
@@ -145,16 +147,28 @@ class Entities:
 
     async def restore(self, kind: str, entity_id: int, version: int, why: Why) -> Entity:
         """The content of an older version as a new one; brings a deleted entity back."""
+        if done := await self.done(kind, entity_id, why):
+            return done
         current = await self.records.get(kind, entity_id)
         if current is None:
             raise NotFound.of(kind, entity_id)
-        if why.resumed and current.nonce.startswith(f"{why.nonce}."):
-            return (await self.with_numbers([current]))[0]
         wanted = await self.records.version(kind, entity_id, version)
         if wanted is None:
             raise NotFound.of(f"version of {kind} {entity_id}", version)
         target = Target(wanted.content, wanted.scope)
         return await self._apply(current, target, why, action="restore")
+
+    async def done(self, kind: str, entity_id: int, why: Why) -> Entity | None:
+        """The version that an earlier try of this very request made, if it did; whatever was to
+        follow is completed."""
+        if not why.resumed or (current := await self.records.get(kind, entity_id)) is None:
+            return None
+        made = await self.resuming.done(current, why)
+        if made is None:
+            return None
+        before = await self.records.version(kind, entity_id, made.version - 1)
+        await self.transitions.settle([each for each in (before, made) if each])
+        return (await self.with_numbers([made]))[0]
 
     async def _apply(
         self, before: Record, target: Target, why: Why, action: str = "update"

@@ -12,14 +12,14 @@ import time
 from story_services.common.entities import Entities
 from story_services.common.kinds import KINDS
 from story_services.common.queries import between, every, term
-from story_services.common.records import Record, Why, from_document
+from story_services.common.records import CLEARED, Record, Why, from_document
 from story_services.common.store.keys import StoreKeys
 from story_services.common.transitions import Target
 
 _LOOK_BACK_US = 48 * 3600 * 1_000_000
 #: Longer than any request may take with all its calls of the store.
 _GRACE_US = 300 * 1_000_000
-_WHO = Why("housekeeping", "its creation was never finished")
+_WHO = Why("housekeeping", "its creation was never finished", CLEARED)
 
 
 class Housekeeping:

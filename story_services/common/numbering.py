@@ -41,13 +41,14 @@ class Numbering:
     async def admit(
         self, records: Sequence[Record], places: Mapping[str, str | None] | None = None
     ) -> None:
-        """Number the records in all their spaces; one that has its number keeps it.
+        """Number the records in all their spaces; one that has its number keeps it, one that is
+        deleted gets none.
 
         `places` names the reference behind which a record goes instead of the end; BadInput
         when that one is not live.
         """
         spaces: dict[SpaceId, list[str]] = {}
-        for record in records:
+        for record in (r for r in records if not r.deleted):
             for space in kinds.spaces(record.kind, record.content):
                 spaces.setdefault(space, []).append(record.key)
         await self.append(spaces, places or {})

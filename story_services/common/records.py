@@ -22,8 +22,9 @@ from story_services.common.store.documents import Document, Token
 @dataclass(frozen=True)
 class Why:
     """Who asks for a change, and the reason given. `nonce` names the request, so that what it
-    wrote can be found again; `resumed` says that an earlier try of it may have written.
-    Several writes with one `change_id` are one change, to be taken back as one."""
+    wrote can be found again; `keyed` says that it may be repeated under its nonce, `resumed` that
+    an earlier try of it may have written. Several writes with one `change_id` are one change, to
+    be taken back as one."""
 
     actor: str = "anonymous"
     comment: str | None = None
@@ -32,6 +33,7 @@ class Why:
     reverts: int | None = None
     action: str | None = None
     change_id: int | None = None
+    keyed: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ class Record:
     @property
     def version_key(self) -> str:
         return f"{self.key}-{self.version}"
+
+    def is_by(self, nonce: str) -> bool:
+        """Whether the request of this nonce wrote it."""
+        return self.nonce.startswith(f"{nonce}.")
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether it was cleared away: its creation was never finished, nobody was told of it."""
+        return self.is_by(CLEARED)
 
     def document(self) -> dict[str, Any]:
         """The stored form."""
@@ -108,6 +119,10 @@ class Record:
             nonce=why.nonce,
             content=self.content if content is None else content,
         )
+
+
+#: The nonce of what housekeeping clears away: no request's, as those are random.
+CLEARED = "housekeeping"
 
 
 def same(one: Any, other: Any) -> bool:

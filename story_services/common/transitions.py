@@ -3,13 +3,14 @@
 An entity that vanishes is taken out of its order first and marked deleted after; one that comes
 back is written first and numbered after; one that moves to another script is numbered there,
 then written, then taken out of the old order. At every point in between the entity is either as
-before or as after for every reader, or invisible and not yet acknowledged.
+before or as after for every reader, or invisible and not yet acknowledged. When two such changes
+of one entity meet, its record decides, and its numbers follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from story_services.common import kinds
@@ -20,6 +21,8 @@ from story_services.common.store.documents import StoreConflict
 from story_services.common.store.records import Records
 
 Spaces = dict[SpaceId, list[str]]
+#: Looks at what others did meanwhile, before it is left to them.
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -58,31 +61,52 @@ class Transitions:
             if target.deleted
             for space in kinds.spaces(before.kind, before.content)
         )
-        moving_in = {
-            space: [ref for ref in refs if ref not in _returning(pairs)]
-            for space, refs in gains.items()
-        }
-        new_homes = _without(moving_in, _homes(pairs))
+        await self.records.keep(before for before, _ in pairs)
+        new_homes = _without(gains, _coming_back(pairs), _homes(pairs))
         await self.numbering.remove(vanishing)
         await self.numbering.append(new_homes)
         try:
             done = await self._write(pairs, why, action)
         except StoreConflict:
-            await self._undo_numbers(vanishing, new_homes)
+            if vanishing or gains != _homes(pairs):
+                await self.settle(_both(pairs))
             raise
-        await self.numbering.append(_without(gains, moving_in))
-        await self.numbering.forget(_without(_homes(pairs), gains, vanishing))
+        # One that was cut off while it was deleted has no number either.
+        again = _without(gains, new_homes) if action == "restore" else _coming_back(pairs)
+        await self.numbering.append(again)
+        left = _without(_homes(pairs), gains, vanishing)
+        await self.numbering.forget(left)
+        if left:
+            await self.settle(_both(pairs))
         return done
 
-    async def _undo_numbers(self, vanishing: Spaces, new_homes: Spaces) -> None:
-        """After a lost race: those still live go back to their slots, unless the winner's
-        change was to delete them."""
-        refs = {ref for refs in vanishing.values() for ref in refs}
-        found = await self.records.get_many(kinds.parse_key(ref) for ref in refs)
-        gone = {ref for ref in refs if ref not in found or found[ref].deleted}
-        back = {s: [r for r in refs if r not in gone] for s, refs in vanishing.items()}
-        await self.numbering.append(back)
-        await self.numbering.forget(new_homes)
+    async def settle(self, versions: Sequence[Record]) -> None:
+        """See that entities stand where they belong by what their records say now, and nowhere
+        else that one of these versions of them names. For when two changes of the same met, of
+        which each knows only its own, and for one that was cut off."""
+        named = [(space, r.key) for r in versions for space in kinds.spaces(r.kind, r.content)]
+        for _ in range(_TRIES):
+            current = await self.records.get_many((r.kind, r.id) for r in versions)
+            homes = [
+                (space, r.key)
+                for r in current.values()
+                for space in kinds.spaces(r.kind, r.content)
+            ]
+            spaces = await self.numbering.orders.spaces(space for space, _ in named + homes)
+            there = [
+                (space, ref)
+                for space, ref in dict.fromkeys(named + homes)
+                if spaces[space].number_of(ref) is not None
+            ]
+            live = [(space, ref) for space, ref in homes if not current[ref].deleted]
+            missing = [place for place in live if place not in there]
+            gone = [place for place in there if place in homes and place not in live]
+            strange = [place for place in there if place not in homes]
+            if not missing and not gone and not strange:
+                return
+            await self.numbering.append(grouped(missing))
+            await self.numbering.remove(grouped(gone))
+            await self.numbering.forget(grouped(strange))
 
     async def _write(
         self,
@@ -118,8 +142,19 @@ class Transitions:
         return [done[before.key] for before, _ in pairs]
 
 
-def _returning(pairs: Sequence[tuple[Record, Target]]) -> set[str]:
-    return {before.key for before, target in pairs if before.deleted and not target.deleted}
+def _coming_back(pairs: Sequence[tuple[Record, Target]]) -> Spaces:
+    """Where deleted records that come back will stand."""
+    return grouped(
+        (space, before.key)
+        for before, target in pairs
+        if before.deleted and not target.deleted
+        for space in kinds.spaces(before.kind, target.content)
+    )
+
+
+def _both(pairs: Sequence[tuple[Record, Target]]) -> list[Record]:
+    """What records said before a change and should have said after it."""
+    return [r for before, t in pairs for r in (before, replace(before, content=t.content))]
 
 
 def _homes(pairs: Sequence[tuple[Record, Target]]) -> Spaces:

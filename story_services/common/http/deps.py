@@ -25,4 +25,4 @@ def why(comment: str | None = None) -> Why:
     attempt = current.current_attempt()
     if attempt is None:
         return Why(current.actor(), comment)
-    return Why(current.actor(), comment, attempt.nonce, attempt.resumed)
+    return Why(current.actor(), comment, attempt.nonce, attempt.resumed, keyed=True)

@@ -16,8 +16,10 @@ from story_services.common.order.pages import Encoded
 from story_services.common.order.root import Root
 from story_services.common.records import Record, Why, first
 from story_services.common.store.documents import Token
+from story_services.common.store.past import Copy
 
 KIND = "order"
+INDEX = "order"
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,12 @@ def order_version_key(root_id: str, version: int) -> str:
     return f"order-{root_id}-{version}"
 
 
-def snapshot(root_id: str, record: Record) -> dict[str, Any]:
+def snapshot(root_id: str, record: Record) -> Copy:
     """A logged change of an order as it is kept when the next one takes its place."""
     content = {k: v for k, v in record.content.items() if k in ("before", "after")}
     nonce = f"{request_of(record)}.{record.version}"
-    return {**record.document(), "root": root_id, "nonce": nonce, "content": content}
+    document = {**record.document(), "root": root_id, "nonce": nonce, "content": content}
+    return Copy(order_version_key(root_id, record.version), document, INDEX, root_id, record.nonce)
 
 
 def own_pages(encoded: Encoded, nonce: str) -> Encoded:

@@ -18,9 +18,8 @@ from story_services.common.order.space import Space
 from story_services.common.records import from_document
 from story_services.common.store.client import Store
 from story_services.common.store.documents import Document
-from story_services.common.store.order_documents import State, order_version_key
+from story_services.common.store.order_documents import INDEX, State, order_version_key
 
-INDEX = "order"
 #: A reader whose pages a writer removed reads the new root; this often, before it gives up.
 _READS = 20
 

@@ -23,6 +23,7 @@ from story_services.common.store.client import Store
 from story_services.common.store.documents import StoreConflict
 from story_services.common.store.lanes import Edit, Lane, PendingChange, apply, fail, next_group
 from story_services.common.store.order_documents import (
+    INDEX,
     KIND,
     State,
     logged_change,
@@ -33,7 +34,8 @@ from story_services.common.store.order_documents import (
     root_document,
     snapshot,
 )
-from story_services.common.store.order_reading import INDEX, OrderReader
+from story_services.common.store.order_reading import OrderReader
+from story_services.common.store.past import keep
 
 T = TypeVar("T")
 __all__ = ["INDEX", "KIND", "Orders", "State"]
@@ -62,6 +64,17 @@ class Orders(OrderReader):
         async for document in self.store.search_all("version", mine, sort=["version"]):
             return (await self.logged(root_id, document.source["version"]))[0]
         return None
+
+    async def _is_logged(self, root_id: str, why: Why, before: State) -> bool:
+        """Whether the change that followed this state is the one of this request."""
+        number = before.revision + 1
+        newest = await self.state(root_id)
+        if newest.logged is None or newest.revision < number:
+            return False
+        if newest.revision == number:
+            return newest.logged.is_by(why.nonce)
+        kept = await self.store.get("version", order_version_key(root_id, number))
+        return kept is not None and str(kept.source["nonce"]).startswith(f"{why.nonce}.")
 
     async def change(
         self,
@@ -128,6 +141,8 @@ class Orders(OrderReader):
                 break
             except StoreConflict:
                 lane.known = None
+                if logged is not None and await self._is_logged(root_id, logged, state):
+                    break  # its answer was lost, and somebody else went on from it
         else:
             raise Unavailable(details=f"too many others change the order {root_id}")
         for entry, (answer, error) in zip(group, answers, strict=True):
@@ -158,9 +173,7 @@ class Orders(OrderReader):
             record = logged_change(self.clock, root_id, state, why, form_before, form_after)
             born = frozenset()
             if state.logged is not None:
-                number = state.logged.version
-                kept = {order_version_key(root_id, number): snapshot(root_id, state.logged)}
-                await self.store.bulk_create("version", kept)
+                await keep(self.store, [snapshot(root_id, state.logged)])
         else:
             born = born | frozenset(new_pages)
         if new_pages:

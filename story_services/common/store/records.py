@@ -1,22 +1,25 @@
 """Records and their versions in OpenSearch.
 
 Guarantees: an id is given once, whoever else gives ids; a version is written once, and the one
-before it can be read from then on; what was acknowledged is found by id at once. Knows nothing
-of orders, visibility or the meaning of contents.
+before it can be read from then on; what was acknowledged is found by id at once. A write whose
+answer was lost counts as done even if somebody else changed the record before it was asked about
+again. Knows nothing of orders, visibility or the meaning of contents.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from story_services.common.clock import Clock
-from story_services.common.kinds import KINDS, key, parse_key
+from story_services.common.kinds import KINDS, key
 from story_services.common.records import Record, Why, first, from_document
 from story_services.common.store.client import Store
-from story_services.common.store.documents import StoreConflict
+from story_services.common.store.documents import StoreConflict, Token
+from story_services.common.store.past import INDEX as PAST
+from story_services.common.store.past import Copy, keep
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Records:
         self.store = store
         self.clock = clock
         self._last_ids: dict[str, int] = {}
-        self._lock = asyncio.Lock()
+        self._looking: dict[str, asyncio.Task[None]] = {}
 
     async def get(self, kind: str, entity_id: int) -> Record | None:
         """The current version, deleted or not; None if there never was one."""
@@ -55,84 +58,70 @@ class Records:
 
         Ids ascend in the order of the drafts. The caller publishes them by numbering them.
         """
-        made = await self._create(dict(enumerate(drafts)), why)
+        made = await self.create_some(dict(enumerate(drafts)), why)
         return [made[n] for n in range(len(drafts))]
 
-    async def _create(self, left: dict[int, Draft], why: Why) -> dict[int, Record]:
+    async def create_some(self, drafts: Mapping[int, Draft], why: Why) -> dict[int, Record]:
+        """`create` for some drafts of a request, by their place in it."""
+        left = dict(drafts)
         change = why.change_id or self.clock.change_id()
-        index = KINDS[next(iter(left.values())).kind].index
         made: dict[int, Record] = {}
         while left:
             records = {
-                n: first(
-                    draft.kind,
-                    await self._new_id(draft.kind),
-                    draft.content,
-                    # A script is in its own log, and its id is known only now.
-                    draft.scope,
-                    change,
-                    replace(why, nonce=f"{why.nonce}.{n}"),
-                )
+                n: _first(n, draft, await self.new_id(draft.kind), change, why)
                 for n, draft in left.items()
             }
-            records = {
-                n: replace(r, scope=(r.id,)) if r.kind == "script" else r
-                for n, r in records.items()
-            }
-            tokens = await self._write_new(index, records)
-            for n, token in tokens.items():
-                if token is None:
-                    self._last_ids.pop(left[n].kind, None)  # someone else gives ids too: look again
-                else:
-                    made[n] = replace(records[n], token=token)
-                    del left[n]
+            made |= await self._write_new(records)
+            for n in records.keys() & made.keys():
+                del left[n]
+            for draft in left.values():
+                self._last_ids.pop(draft.kind, None)  # someone else gives ids too: look again
         return made
 
-    async def resume(self, drafts: Sequence[Draft], why: Why) -> list[Record]:
-        """`create`, except for what an earlier try of the same request already created."""
-        made: dict[int, Record] = {}
-        if why.resumed:
-            written = await self.by_nonce("log", why.nonce)
-            kinds = {draft.kind for draft in drafts}
-            made = await self._current(
-                record
-                for record in written
-                if record.version == 1
-                and record.kind in kinds
-                # A request may write under further nonces that begin with its own.
-                and record.nonce.rpartition(".")[0] == why.nonce
-            )
-        left = [n for n in range(len(drafts)) if n not in made]
-        if left:
-            made |= await self._create({n: drafts[n] for n in left}, why)
-        return [made[n] for n in range(len(drafts))]
+    async def create_as(self, entity_id: int, n: int, draft: Draft, why: Why) -> Record | None:
+        """Draft `n` of a request under this id; None when the id is somebody else's."""
+        change = why.change_id or self.clock.change_id()
+        made = await self._write_new({n: _first(n, draft, entity_id, change, why)})
+        return made.get(n)
 
-    async def _current(self, written: Iterable[Record]) -> dict[int, Record]:
-        """What became of the first versions that an earlier try wrote, by their place in it;
-        without those that were cleared away since, as nobody was told of them."""
-        places = {r.key: int(r.nonce.rpartition(".")[2]) for r in written}
-        found = await self.get_many(parse_key(k) for k in places)
-        return {places[k]: record for k, record in found.items() if not record.deleted}
+    async def _write_new(self, records: Mapping[int, Record]) -> dict[int, Record]:
+        """Those of the records whose ids were free."""
+        index = KINDS[next(iter(records.values())).kind].index
+        tokens = await self._create_documents(index, records.values())
+        taken = [record for record in records.values() if tokens[record.key] is None]
+        ours = await self._overtaken(taken) if taken else set()
+        return {
+            n: replace(record, token=tokens[record.key])
+            for n, record in records.items()
+            if tokens[record.key] is not None or record.key in ours
+        }
 
-    async def _write_new(self, index: str, records: dict[int, Record]) -> dict[int, Any]:
-        if len(records) == 1:
-            ((n, record),) = records.items()
-            try:
-                return {n: await self.store.create(index, record.key, record.document())}
-            except StoreConflict:
-                return {n: None}
-        answer = await self.store.bulk_create(
-            index, {r.key: r.document() for r in records.values()}
-        )
-        return {n: answer[record.key] for n, record in records.items()}
+    async def _create_documents(
+        self, index: str, records: Collection[Record]
+    ) -> dict[str, Token | None]:
+        if len(records) > 1:
+            return await self.store.bulk_create(index, {r.key: r.document() for r in records})
+        (record,) = records
+        try:
+            return {record.key: await self.store.create(index, record.key, record.document())}
+        except StoreConflict:
+            return {record.key: None}
 
-    async def _new_id(self, kind: str) -> int:
-        if kind not in self._last_ids:
-            async with self._lock:
-                if kind not in self._last_ids:
-                    self._last_ids[kind] = await self._highest_id(kind)
+    async def new_id(self, kind: str) -> int:
+        """An id that this process gives to nobody else."""
+        while kind not in self._last_ids:
+            if kind not in self._looking:
+                self._looking[kind] = asyncio.create_task(self._look(kind))
+            await asyncio.shield(self._looking[kind])
         self._last_ids[kind] += 1
         return self._last_ids[kind]
+
+    async def _look(self, kind: str) -> None:
+        """Whoever waits for the same shares the outcome, the failure too."""
+        try:
+            self._last_ids[kind] = await self._highest_id(kind)
+        finally:
+            del self._looking[kind]
 
     async def _highest_id(self, kind: str) -> int:
         index = KINDS[kind].index
@@ -145,36 +134,63 @@ class Records:
         found = (await self.store.search(index, body)).aggregations["highest"]["value"]
         return int(found or 0)
 
-    async def replace(self, before: Record, after: Record) -> Record:
-        """Put the next version in place of the one that was read. StoreConflict if it is not
-        the current one any more."""
-        (done,) = await self.replace_many([(before, after)])
-        if done is None:
-            raise StoreConflict(before.key)
-        return done
+    async def _overtaken(self, lost: Sequence[Record]) -> set[str]:
+        """The keys of those that were written after all, before somebody else wrote on top."""
+        current, found = await asyncio.gather(
+            self.get_many((record.kind, record.id) for record in lost),
+            self.store.mget(PAST, [record.version_key for record in lost]),
+        )
+        return {
+            record.key
+            for record in lost
+            if record.key in current
+            and current[record.key].version > record.version
+            and record.version_key in found
+            and found[record.version_key].source["nonce"] == record.nonce
+        }
+
+    async def keep(self, currents: Iterable[Record]) -> None:
+        """Keep what these records say now, before `replace_many`. StoreConflict when one of them
+        is not the current version any more."""
+        await keep(
+            self.store,
+            (
+                Copy(r.version_key, r.document(), KINDS[r.kind].index, r.key, r.nonce)
+                for r in currents
+            ),
+        )
 
     async def replace_many(self, pairs: Sequence[tuple[Record, Record]]) -> list[Record | None]:
-        """`replace` for several records of one index; None where another write came first."""
-        await self.store.bulk_create(
-            "version", {before.version_key: before.document() for before, _ in pairs}
-        )
+        """Put the next version in place of each that was read and kept, all of one index; None
+        where it is not the current one any more."""
         index = KINDS[pairs[0][0].kind].index
         afters = [
             replace(after, nonce=f"{after.nonce}.{after.version}", token=before.token)
             for before, after in pairs
         ]
-        if len(pairs) == 1:
-            after = afters[0]
-            assert after.token is not None
-            try:
-                token = await self.store.put(index, after.key, after.document(), after.token)
-            except StoreConflict:
-                return [None]
-            return [replace(after, token=token)]
-        answer = await self.store.bulk_put(
-            index, [(a.key, a.document(), a.token) for a in afters if a.token is not None]
-        )
-        return [replace(a, token=answer[a.key]) if answer[a.key] else None for a in afters]
+        answer = await self._put(index, afters)
+        lost = [after for after in afters if answer[after.key] is None]
+        ours = await self._overtaken(lost) if lost else set()
+        return [
+            replace(a, token=answer[a.key]) if answer[a.key] or a.key in ours else None
+            for a in afters
+        ]
+
+    async def confirm(self, found: Sequence[Record]) -> None:
+        """Make sure that these records, as they were read, are on the disk: what is read may not
+        be there yet, and be lost with the node. Those changed since are left alone."""
+        for index in sorted({KINDS[record.kind].index for record in found}):
+            await self._put(index, [r for r in found if KINDS[r.kind].index == index])
+
+    async def _put(self, index: str, records: Sequence[Record]) -> dict[str, Token | None]:
+        puts = [(r.key, r.document(), r.token) for r in records if r.token is not None]
+        if len(puts) > 1:
+            return await self.store.bulk_put(index, puts)
+        ((id, source, token),) = puts
+        try:
+            return {id: await self.store.put(index, id, source, token)}
+        except StoreConflict:
+            return {id: None}
 
     async def version(self, kind: str, entity_id: int, number: int) -> Record | None:
         """One version of an entity, the current one included."""
@@ -228,3 +244,10 @@ class Records:
         """Records that a request with this nonce wrote, in the order it wrote them."""
         found = await self.find(index, {"prefix": {"nonce": f"{nonce}."}})
         return sorted(found, key=lambda r: [int(p) for p in r.nonce.split(".")[1:]])
+
+
+def _first(n: int, draft: Draft, entity_id: int, change: int, why: Why) -> Record:
+    """Version 1 of draft `n` of a request. A script is in its own log."""
+    scope = (entity_id,) if draft.kind == "script" else draft.scope
+    signed = replace(why, nonce=f"{why.nonce}.{n}")
+    return first(draft.kind, entity_id, draft.content, scope, change, signed)

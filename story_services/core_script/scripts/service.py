@@ -71,7 +71,7 @@ class Scripts:
     async def create(self, fields: Mapping[str, Any], titles: Sequence[str], why: Why) -> Script:
         """A new script with sections of these titles."""
         why = replace(why, change_id=self.records.clock.change_id())  # one change, one undo
-        (record,) = await self.records.resume([Draft(KIND, fields, ())], why)
+        (record,) = await self.entities.resuming.create([Draft(KIND, fields, ())], why)
         sections = await self._append(record.id, titles, why)
         await self.numbering.admit([record])
         (entity,) = await self.entities.with_numbers([record])
