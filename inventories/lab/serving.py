@@ -68,7 +68,10 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 words = "\n".join(said) or "nothing"
                 raise LabError(f"the services did not start; the last they said:\n{words}")
             if time.monotonic() > deadline:
-                raise LabError(f"the services are not ready after {READY_S:.0f} s: {why}")
+                raise LabError(
+                    f"the services are not ready after {READY_S:.0f} s: {why} 'make verify' says "
+                    "what is wrong with the hosts."
+                )
             time.sleep(LOOK_S)
 
 
