@@ -97,4 +97,5 @@ class Context:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.keys.close()
         await self.store.close()

@@ -2,7 +2,7 @@
 
 Such records are invisible anyway; but as long as they are there, a list over all scripts counts
 them. Looks back two days, and never at the last few minutes, in which a creation may still be on
-its way. A request that is resumed later creates its record anew.
+its way, nor at what a request left that may still be repeated under its key.
 """
 
 from __future__ import annotations
@@ -49,9 +49,16 @@ class Housekeeping:
         ]
         numbered = {e.record.key for e in await self.entities.with_numbers(found) if e.numbers}
         lost = [r for r in found if r.key not in numbered and self.entities.is_numbered(r)]
+        wanted = await self.keys.unfinished({_request(r) for r in lost}) if lost else set()
+        lost = [r for r in lost if _request(r) not in wanted]
         for record in lost:
             current = await records.get(record.kind, record.id)
             if current is not None and current.version == 1 and not current.deleted:
                 target = Target(current.content, current.scope, deleted=True)
                 await self.entities.transitions.apply([(current, target)], _WHO, "delete")
         return len(lost)
+
+
+def _request(record: Record) -> str:
+    """The nonce of the request that wrote it."""
+    return record.nonce.partition(".")[0]

@@ -2,21 +2,24 @@
 
 A key whose process died is taken over: at once when this machine can tell that the process is
 gone, else when its lease has run out. Whoever takes it over is told that an earlier attempt may
-have done some of its work.
+have done some of its work. No answer waits long for its key: a store that is away is told of it
+when it is back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from story_services.common.attempts import Fresh, Replay
 from story_services.common.clock import instant
-from story_services.common.errors import Conflict
+from story_services.common.errors import Conflict, Unavailable
+from story_services.common.queries import every, terms
 from story_services.common.store.client import Store
 from story_services.common.store.documents import Document, StoreConflict, Token
 
@@ -25,6 +28,8 @@ INDEX = "key"
 #: longer than any call of the store may take.
 _KEPT_US = 24 * 3600 * 1_000_000
 _LEASE_US = 45 * 1_000_000
+#: Seconds that an answer waits for its key to be kept, or to be given back; between later tries.
+_KEEPING, _GIVING_BACK, _PAUSE = 1.0, 0.25, 1.0
 
 
 @dataclass(frozen=True)
@@ -37,32 +42,52 @@ class Held:
 
 
 class StoreKeys:
-    """Implements `common.http.idempotency.Keys`."""
+    """Implements `common.http.idempotency.Keys`. `now` tells the time in microseconds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, *, now: Callable[[], int] = lambda: time.time_ns() // 1000
+    ) -> None:
         self.store = store
         self.owner = process_mark()
+        self._now = now
         self._running: set[str] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def begin(self, key: str, operation: str, body_hash: str) -> Replay | Fresh:
         """Take the key, or give the answer that was kept under it."""
         request = f"{operation}\n{body_hash}"
+        if key in self._running:  # by another request of this process
+            found = await self.store.get(INDEX, key)
+            kept = self._look(found, request, held=True) if found else None
+            if kept is None:
+                raise _in_use()
+            return kept
+        self._running.add(key)
+        try:
+            answer = await self._begin(key, request)
+        except BaseException:
+            self._running.discard(key)
+            raise
+        if isinstance(answer, Replay):
+            self._running.discard(key)
+        return answer
+
+    async def _begin(self, key: str, request: str) -> Replay | Fresh:
         while True:
             found = await self.store.get(INDEX, key)
             answer = self._look(found, request) if found else None
             if answer is not None:
                 return answer
-            resumed = found is not None and not _is_free(found)
+            resumed = found is not None and not self._is_free(found)
             attempt = found.source["attempt"] if found and resumed else uuid4().hex
             held = await self._take(key, request, attempt, found.token if found else None)
             if held is not None:
-                self._running.add(key)
                 return Fresh(held, attempt, resumed)
 
-    def _look(self, found: Document, request: str) -> Replay | None:
-        """The kept answer, or None when the key may be taken (over)."""
+    def _look(self, found: Document, request: str, held: bool = False) -> Replay | None:
+        """The kept answer, or None when the key may be taken (over). `held`: by this process."""
         source = found.source
-        if _is_free(found):
+        if self._is_free(found):
             return None
         if source["request"] != request:
             raise Conflict(
@@ -73,21 +98,21 @@ class StoreKeys:
         if source["status"] == "done":
             answer = source["answer"]
             return Replay(answer["status"], answer["headers"], answer["body"].encode())
-        if source["status"] == "running" and self._alive(found):
-            raise Conflict(
-                "A request with this Idempotency-Key is still running.",
-                "repeat it in a moment to get its answer",
-                code="idempotency_key_in_use",
-            )
+        if source["status"] == "running" and (held or self._alive(found)):
+            raise _in_use()
         return None
 
     def _alive(self, found: Document) -> bool:
+        """Whether another process may be at it."""
         owner = found.source["owner"]
-        if owner == self.owner:
-            return found.id in self._running
-        if is_gone(owner):
+        if owner == self.owner or is_gone(owner):
             return False
-        return bool(found.source["leaseUntil"] > _now())
+        return bool(found.source["leaseUntil"] > self._now())
+
+    def _is_free(self, found: Document) -> bool:
+        """Whether nothing of an earlier request stands under this key any more."""
+        expired = str(found.source["expires"]) < instant(self._now())
+        return found.source["status"] == "released" or expired
 
     async def _take(self, key: str, request: str, attempt: str, token: Token | None) -> Held | None:
         source = {
@@ -95,8 +120,8 @@ class StoreKeys:
             "attempt": attempt,
             "status": "running",
             "owner": self.owner,
-            "leaseUntil": _now() + _LEASE_US,
-            "expires": instant(_now() + _KEPT_US),
+            "leaseUntil": self._now() + _LEASE_US,
+            "expires": instant(self._now() + _KEPT_US),
             "nonce": uuid4().hex,
         }
         try:
@@ -113,41 +138,84 @@ class StoreKeys:
     ) -> None:
         """Keep the answer."""
         answer = {"status": status, "headers": dict(headers), "body": body.decode()}
-        await self._end(token, "done", {"answer": answer})
+        await self._end(token, "done", {"answer": answer}, _KEEPING)
 
     async def abandon(self, token: object, *, ran: bool) -> None:
         """Give the key back: to the same request only if some of it may have been done."""
-        await self._end(token, "suspended" if ran else "released", {})
+        await self._end(token, "suspended" if ran else "released", {}, _GIVING_BACK)
 
-    async def _end(self, token: object, status: str, more: Mapping[str, object]) -> None:
+    async def _end(
+        self, token: object, status: str, more: Mapping[str, object], patience: float
+    ) -> None:
         assert isinstance(token, Held)
-        self._running.discard(token.id)
         source = {**token.source, "status": status, "nonce": uuid4().hex, **more}
-        try:
-            await self.store.put(INDEX, token.id, source, token.token)
-        except StoreConflict:
-            return  # the lease ran out and somebody else went on with it
+        task = asyncio.create_task(self._write_end(token, source))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        await asyncio.wait({task}, timeout=patience)
+        self._running.discard(token.id)
+
+    async def _write_end(self, token: Held, source: Mapping[str, object]) -> None:
+        """Until it is written, or the lease has run out and somebody may have gone on with it."""
+        while self._now() < _lease(token):
+            try:
+                await self.store.put(INDEX, token.id, source, token.token)
+            except StoreConflict:
+                return  # somebody has
+            except Unavailable:
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
 
     async def forget_expired(self) -> int:
         """Remove keys older than a day; returns how many."""
         await self.store.refresh(INDEX)
-        old = {"range": {"expires": {"lt": instant(_now())}}}
-        ids = [
-            document.id
-            async for document in self.store.search_all(INDEX, old, sort=["expires"], source=False)
-        ]
-        if ids:
-            await self.store.delete(INDEX, ids)
-        return len(ids)
+        old = {"range": {"expires": {"lt": instant(self._now())}}}
+        found = {
+            document.id: document.token
+            async for document in self.store.search_all(
+                INDEX, old, sort=["expires"], source=["nonce"], tokens=True
+            )
+            if document.token is not None
+        }
+        if found:
+            await self.store.delete(INDEX, found)  # but not those taken anew meanwhile
+        return len(found)
+
+    async def unfinished(self, nonces: Iterable[str]) -> set[str]:
+        """Those of the requests, named by their nonces, that may still be repeated and go on."""
+        wanted = list(nonces)
+        alive = every(
+            [terms("attempt", wanted), terms("status", ("running", "suspended"))],
+            without=[{"range": {"expires": {"lt": instant(self._now())}}}],
+        )
+        await self.store.refresh(INDEX)
+        return {
+            document.source["attempt"]
+            async for document in self.store.search_all(
+                INDEX, alive, sort=["expires"], source=["attempt"]
+            )
+        }
+
+    async def close(self) -> None:
+        """End what is still to be told to the store."""
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
 
-def _now() -> int:
-    return time.time_ns() // 1000
+def _in_use() -> Conflict:
+    return Conflict(
+        "A request with this Idempotency-Key is still running.",
+        "repeat it in a moment to get its answer",
+        code="idempotency_key_in_use",
+    )
 
 
-def _is_free(found: Document) -> bool:
-    """Whether nothing of an earlier request stands under this key any more."""
-    return found.source["status"] == "released" or str(found.source["expires"]) < instant(_now())
+def _lease(held: Held) -> int:
+    until = held.source["leaseUntil"]
+    assert isinstance(until, int)
+    return until
 
 
 def process_mark() -> str:
@@ -176,4 +244,5 @@ def _start_of(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]  # a zombie does nothing any more
