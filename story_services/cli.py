@@ -6,12 +6,13 @@ traceback. Keys are read from files, never from the command line.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 import typer
 
-from story_services.client import bringing, looking, serving
+from story_services.client import bringing, looking, migrating, serving
 from story_services.client.console import Output
 from story_services.client.errors import ClientError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.command("serve")(serving.serve)
+app.command("migrate")(migrating.migrate)
 app.command("import")(bringing.import_play)
 app.command("export")(bringing.export_script)
 app.command("list")(looking.list_scripts)
@@ -37,6 +39,9 @@ app.command("redo")(looking.redo)
 
 def main() -> None:
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):  # stories have letters that not every terminal has
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = typer.main.get_command(app).main(prog_name="story", standalone_mode=False)
         if code == _INTERRUPTED:

@@ -78,8 +78,8 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def environment(env: str) -> dict[str, Any]:
-    """Settings of the services for the search host of an environment."""
+def environment(env: str, role: str = "story") -> dict[str, Any]:
+    """Settings for the search host of an environment, with the certificate of this role."""
     # The operator's side is not needed for anything else here, and slow to import.
     from deploys.pki import Pki
     from deploys.secrets import SecretError
@@ -92,7 +92,7 @@ def environment(env: str) -> dict[str, Any]:
         where = world(env)
         hosts = load_hosts(env).by_role("opensearch")
         pki = Pki(where.secrets, where.env)
-        certificate, key = pki.client_paths("story")
+        certificate, key = pki.client_paths(role)
     except ProvisionError as error:
         raise ClientError(error.what, error.next_step) from None
     except SecretError as error:
