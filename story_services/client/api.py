@@ -35,7 +35,7 @@ class Connection:
     url: str = DEFAULT_URL
     key: str | None = field(default=None, repr=False)
     ca: Path | None = None
-    patience_s: float = 60.0
+    patience_s: float = 90.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,14 @@ class Api:
         """A read; parameters that are None are left out."""
         return self._answer(self._send("GET", path, params=_given(params)))
 
-    def text(self, path: str, **params: Any) -> str:
-        """A read of something else than JSON values."""
-        return self._send("GET", path, params=_given(params)).content.decode()
+    def export(self, script_id: int, format: str) -> bytes:
+        """A script as a file."""
+        response = self._send(
+            "GET", "/stories/export", params={"scriptId": script_id, "format": format}
+        )
+        if "attachment" not in response.headers.get("content-disposition", ""):
+            raise self._stranger(response)
+        return response.content
 
     def post(self, path: str, body: bytes, key: str) -> Answer:
         """A write; `body` is JSON, `key` tells it from every other request."""
@@ -146,6 +151,7 @@ class Api:
             if status in PASSING:  # nginx speaks HTML when what is behind it is away
                 raised = ClientError(f"{self.url} cannot reach the services ({status}).")
             return Refused(raised.what, raised.next_step, status, "")
+        replayed = _REPLAYED in response.headers
         code = str(said.get("errorCode") or "")
         details = f" ({said['details']})" if said.get("details") else ""
         if status in (401, 403):
@@ -165,6 +171,7 @@ class Api:
             next_step,
             status,
             code,
+            replayed,
         )
 
     def _stranger(self, response: httpx.Response) -> ClientError:

@@ -17,12 +17,16 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """An answer of the services that says no, with its HTTP status and errorCode."""
+    """An answer of the services that says no, with its HTTP status and errorCode; `replayed` if
+    it was given to an earlier request under the same key, and may not hold any more."""
 
-    def __init__(self, what: str, next_step: str, status: int, code: str) -> None:
+    def __init__(
+        self, what: str, next_step: str, status: int, code: str, replayed: bool = False
+    ) -> None:
         super().__init__(what, next_step)
         self.status = status
         self.code = code
+        self.replayed = replayed
 
 
 class Silent(ClientError):

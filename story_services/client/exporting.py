@@ -34,7 +34,7 @@ def format_of(name: str | None, out: Path | None) -> str:
 
 def export(api: Api, script_id: int, format: str, out: Path | None) -> int:
     """Write the export to `out`, or to stdout; returns its size in bytes."""
-    content = api.text("/stories/export", scriptId=script_id, format=format).encode()
+    content = api.export(script_id, format)
     if out is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from story_services.client import finding, wanted
-from story_services.client.api import Api
+from story_services.client.api import Answer, Api
 from story_services.client.errors import ClientError, Refused
 from story_services.client.stored import Stored
 from story_services.client.wanted import Had, Step
@@ -77,7 +77,10 @@ class Importer:
         body = wanted.script_body(play, comment)
         run = uuid4().hex if as_new else ""
         for number in range(_TRIES):
-            answer = self.api.post("/scripts", body, wanted.key("/scripts", body, f"{run}{number}"))
+            key = wanted.key("/scripts", body, f"{run}{number}")
+            answer = self._post("/scripts", body, key)
+            if answer is None:
+                continue
             script_id: int = answer.value["scriptId"]
             if answer.replayed:  # made by a run that was cut off, or deleted since
                 try:
@@ -97,8 +100,8 @@ class Importer:
         tries: Counter[str] = Counter()
         while (step := wanted.next_step(play, script_id, had)) is not None:
             self._told(had)
-            answer = self.api.post(step.path, step.body, step.key(tries[step.key()]))
-            if answer.replayed:
+            answer = self._post(step.path, step.body, step.key(tries[step.key()]), step.after)
+            if answer is None or answer.replayed:
                 # Done before: by a run that was cut off, or so long ago that it was undone since.
                 tries[step.key()] += 1
                 if tries[step.key()] > _TRIES:
@@ -114,6 +117,18 @@ class Importer:
                 "there.",
                 "run this again once nobody else works on the script",
             )
+
+    def _post(self, path: str, body: bytes, key: str, after: int = 0) -> Answer | None:
+        """The answer; None when the request was refused to an earlier run under the same key,
+        for a reason that may be gone."""
+        try:
+            return self.api.post(path, body, key)
+        except Refused as refused:
+            if refused.replayed:
+                return None
+            if refused.status == 400 and after:
+                refused.what += f" In the play these are counted from {after + 1}."
+            raise
 
 
 def _with(had: Had, step: Step, answer: Any) -> Had:

@@ -56,7 +56,7 @@ Script = Annotated[int, typer.Argument(min=1, metavar="SCRIPT", help="number, as
 
 
 def _connection(
-    url: Url = DEFAULT_URL, key_file: KeyFile = None, ca: CaFile = None, wait: Wait = 60.0
+    url: Url = DEFAULT_URL, key_file: KeyFile = None, ca: CaFile = None, wait: Wait = 90.0
 ) -> Connection:
     """Where the services are; the key is read now and shown nowhere."""
     return Connection(url, key_from(key_file) if key_file else None, ca, wait)

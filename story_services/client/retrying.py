@@ -16,7 +16,7 @@ import httpx
 PASSING = frozenset({408, 429, 502, 503, 504})
 #: The first try of this very request still runs.
 RUNNING = "idempotency_key_in_use"
-_FIRST, _LONGEST, _ASKED = 0.1, 5.0, 30.0
+_FIRST, _LONGEST, _ASKED = 0.1, 5.0, 60.0
 
 
 @dataclass

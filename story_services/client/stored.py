@@ -53,7 +53,7 @@ def read(api: Api, script_id: int) -> Stored:
 
 def exported(api: Api, script_id: int) -> Play:
     """The play of a script."""
-    text = api.text("/stories/export", scriptId=script_id, format="json")
+    text = api.export(script_id, "json").decode()
     try:
         return read_json(text)
     except CorpusError as error:

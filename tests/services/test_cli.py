@@ -221,12 +221,32 @@ def test_what_passes_is_waited_out() -> None:
         said = story("list", "--json", url=url)
         assert (said.code, said.out) == (0, "[]\n")
         assert len(seen) == 4
-        assert "Trying again for 60 s" in said.err
+        assert "Trying again for 90 s" in said.err
     defect = (500, '{"errorCode": "internal_error", "message": "Wrong.", "details": null}', JSON)
     with gateway(defect) as (url, seen):
         said = story("list", url=url)
         assert len(seen) == 1, "a defect does not pass"
         assert "was answered 500: Wrong." in said.err
+
+
+def test_what_is_no_export_is_not_written(tmp_path: Path) -> None:
+    """A captive portal answers everything, and with 200."""
+    portal = (200, "<html>Log in!</html>", {"Content-Type": "text/html"})
+    with gateway(portal) as (url, _):
+        for arguments in (["list"], ["export", "1", "--out", str(tmp_path / "play.json")]):
+            said = story(*arguments, url=url)
+            assert said.code == 1
+            assert "does not answer like the story services" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_that_a_terminal_lacks_are_no_error(served: Services, tmp_path: Path) -> None:
+    file = tmp_path / "letters.fountain"
+    file.write_text(PLAY.replace("[bold]The[/bold]", "Ünïcode 🎭"), encoding="utf-8")
+    assert story("import", str(file), url=served.url, PYTHONIOENCODING="ascii").code == 0
+    listed = story("list", url=served.url, PYTHONIOENCODING="ascii")
+    assert listed.code == 0
+    assert "?n?code ?" in listed.out
 
 
 def test_a_gateway_is_trusted_by_its_own_authority_only(tmp_path: Path) -> None:

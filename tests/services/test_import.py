@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from story_services.client.wanted import storable
+from story_services.client.wanted import Had, next_step, script_body, storable
 from story_services.corpora import Play, read, write
 from tests.services.cli_support import Running, Services, services, story
 
+JSON = {"Content-Type": "application/json"}
 TINY = """Title: Tiny
 Author: Nobody
 
@@ -167,6 +168,27 @@ def test_what_was_undone_is_imported_again(served: Services, tmp_path: Path) -> 
         assert (again["scriptId"], again["continued"]) == (script, True)
         # What was undone keeps its numbers, for a redo.
         assert_whole(served, script, read(file), first=1 + time * 5)
+
+
+def test_a_refusal_that_does_not_hold_any_more_is_asked_again(
+    served: Services, tmp_path: Path
+) -> None:
+    """The answer to a request under a key is kept also when it is a no."""
+    file = tmp_path / "refused.fountain"
+    file.write_text(TINY.replace("Tiny", "Refused"))
+    play = storable(read(file))
+    made = served.client.post("/scripts", content=script_body(play, "test"), headers=JSON).json()
+    script = made["scriptId"]
+    step = next_step(play, script, Had(tuple(s["headingId"] for s in made["sections"])))
+    assert step is not None
+    assert served.client.delete(f"/scripts/{script}").status_code == 204
+    headers = {**JSON, "Idempotency-Key": step.key()}
+    assert served.client.post(step.path, content=step.body, headers=headers).status_code == 404
+    restored = served.client.post(f"/sequence/version/script/{script}/1/restore")
+    assert restored.status_code == 201
+    done = story("import", str(file), "--json", url=served.url).json
+    assert (done["scriptId"], done["continued"]) == (script, True)
+    assert_whole(served, script, read(file))
 
 
 def test_a_deleted_script_is_imported_as_a_new_one(served: Services, tmp_path: Path) -> None:
