@@ -63,6 +63,7 @@ class Middleman:
     plan: Plan = lambda _: Fate.PASS
     seen: list[Seen] = field(default_factory=list)
     late: list[asyncio.Task[Any]] = field(default_factory=list)
+    late_after: float = 1.3  # seconds
     over: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -84,7 +85,7 @@ class Middleman:
         if fate is Fate.HANG:
             await self.over.wait()
         if fate is Fate.LATE:
-            self.late.append(asyncio.create_task(self._forward(one, after=1.3)))
+            self.late.append(asyncio.create_task(self._forward(one, after=self.late_after)))
             await self.over.wait()
         if fate is not Fate.LOSE_REQUEST:
             reply = await self._forward(one)

@@ -114,7 +114,8 @@ def prefix(node_url: str) -> Iterator[str]:
 
 async def words(store: Store, analyzer: str, text: str) -> list[str]:
     """The words an analyser makes of a text, `|` between those of one place."""
-    path = f"/{store.name('element')}/_analyze"
+    index = "character" if analyzer == NAME else "element"
+    path = f"/{store.name(index)}/_analyze"
     found = await store.administer("POST", path, {"analyzer": analyzer, "text": text})
     places: dict[int, list[str]] = {}
     for token in found["tokens"]:

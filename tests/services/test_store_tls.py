@@ -48,7 +48,8 @@ def test_a_certificate_of_the_authority_opens_the_door(
         foreign.ensure()
         async with middleman(node_url, door(pki, tmp_path)) as between:
             n = fresh()
-            async with a_store(between.url, prefix, **certified(pki)) as store:
+            patient = {"store_deadline": 20, **certified(pki)}  # 60 handshakes at once
+            async with a_store(between.url, prefix, **patient) as store:
                 await store.create("element", f"spokenWord-{n}", word(n))
                 many = (store.get("element", f"spokenWord-{n}") for _ in range(60))
                 assert all(await asyncio.gather(*many))
@@ -58,7 +59,7 @@ def test_a_certificate_of_the_authority_opens_the_door(
                 {**certified(foreign), "store_ca": pki.ca_path},  # is of another one
             ]
             for settings in wrong:
-                async with a_store(between.url, prefix, store_deadline=0.5, **settings) as store:
+                async with a_store(between.url, prefix, store_deadline=5, **settings) as store:
                     with pytest.raises(Unavailable) as error:
                         await store.get("element", f"spokenWord-{n}")
                     assert "connection" in (error.value.details or "")

@@ -20,8 +20,8 @@ from story_services.common.store.documents import Document, read
 from story_services.common.store.outcomes import Failure, Kind, Patience
 
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-#: Documents of one step; an order's pages are large.
-_STEP = 200
+#: Documents of one step, with their contents and without; an order's pages are large.
+_STEP, _IDS = 200, 5000
 _LONGEST_S = 60.0  # that the store may be away in the middle of it
 
 
@@ -158,7 +158,7 @@ class Copy:
             body = {
                 "query": {"range": {"_seq_no": bounds}},
                 "sort": ["_seq_no"],
-                "size": _STEP,
+                "size": _STEP if source else _IDS,
                 "seq_no_primary_term": True,
                 "track_total_hits": False,
                 "_source": source,
