@@ -53,7 +53,8 @@ async def _take(store: Store, mark: str, take_over: bool) -> Token:
         running = str(holder.source["mark"])
         if not (is_gone(running) or take_over):
             raise MigrationError(
-                f"another migration is running ({running}); when it is dead, take its place with --take-over"
+                f"another migration is running ({running}); when it is dead, take its place with "
+                "--take-over"
             )
         with suppress(StoreConflict):  # somebody else was quicker: look again
             return await store.put(LOCK, _ID, source, holder.token)
