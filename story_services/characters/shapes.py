@@ -7,9 +7,19 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from story_services.common.http.types import Comment, EntityId, Input, Number, Text
+from story_services.common.views import SET_BY_SERVICE, Envelope
 
-#: Fields that the services set: an entity may be sent back as it was read.
-SET_BY_SERVICE = frozenset({"sequenceNumber", "indexed", "createdAt", "updatedAt"})
+__all__ = [
+    "Change",
+    "Creation",
+    "Envelope",
+    "Place",
+    "Placed",
+    "Spoken",
+    "Wording",
+    "Written",
+    "unless_absent",
+]
 
 #: The wording of an element or a paraphrase.
 Wording = Annotated[
@@ -62,17 +72,6 @@ class Change(Written):
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         cls.read_only = SET_BY_SERVICE | cls.also_set | {cls.own_id}
-
-
-class Envelope(BaseModel):
-    """What every entity ends with."""
-
-    sequenceNumber: int | None = Field(description="Its number in its own order.", examples=[7])
-    versionNumber: int = Field(description="Its current version.", examples=[1])
-    indexed: bool = Field(description="Whether searches find this version.", examples=[True])
-    createdAt: str = Field(examples=["2026-11-22T09:00:00.000000Z"])
-    updatedAt: str = Field(examples=["2026-11-22T09:00:00.000000Z"])
-    comment: str | None = Field(description="Why it was last changed.", examples=[None])
 
 
 class Place(BaseModel):

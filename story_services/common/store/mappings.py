@@ -86,7 +86,6 @@ _CONTENTS: dict[str, Properties] = {
         "context": _STORED,
         "contextEntries": _PROSE,
         "data": _FREE,
-        "revision": _NUMBER,
     },
     "context": {"characterId": _ID, "data": _FREE, **_PLACE},
     "world-state": {"kind": _KEYWORD, "description": _PROSE, "data": _FREE, **_PLACE},
