@@ -2,7 +2,7 @@
 
 Guarantees for every operation: all answers it can give, each with an example, errors in the
 contract's shape and never 422; the key of the gateway, `Idempotency-Key` on POST, X-Total-Count
-on lists. The same routes give the same document, whatever the process.
+on lists, links to follow. The same routes give the same document, whatever the process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from story_services.common.http.common_answers import (
     named,
 )
 from story_services.common.http.examples import example_of
+from story_services.common.http.links import add_links
 
 LONGEST = 300  # characters of a description, for clients that are language models
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -54,6 +55,7 @@ def finish(raw: Mapping[str, Any], servers: list[dict[str, str]]) -> Document:
         "responses": {named(status): RESPONSES[status] for status in sorted(RESPONSES)},
         "securitySchemes": SECURITY,
     }
+    add_links(document)
     return document
 
 
