@@ -22,6 +22,9 @@ from story_services.common.store.documents import StoreConflict
 from story_services.common.store.records import Draft, Records
 from story_services.common.transitions import Target, Transitions
 
+#: Numbers of records, by key and space.
+Numbers = Mapping[str, Mapping[SpaceId, int]]
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -186,12 +189,15 @@ class Entities:
         return [Entity(record, numbers[record.key]) for record in records]
 
     async def visible(self, records: Iterable[Record]) -> list[Entity]:
-        """Those of the records that exist for callers, in the same order."""
-        live = await self.parents_live([r for r in records if not r.deleted])
+        """Those of the records that exist for callers, in the same order: with a number in every
+        space that they belong to, and with all that they are a part of."""
+        live = [r for r in records if not r.deleted]
+        above = await self._above(live)
+        numbers = await self.numbering.of([*live, *above.values()])
         return [
-            entity
-            for entity in await self.with_numbers(live)
-            if entity.numbers or not self.is_numbered(entity.record)
+            Entity(record, numbers[record.key])
+            for record in live
+            if _stands(record, numbers) and _is_within(record, above, numbers)
         ]
 
     @staticmethod
@@ -201,16 +207,13 @@ class Entities:
 
     async def parents_live(self, records: Sequence[Record]) -> list[Record]:
         """Those whose script (and original, for paraphrases) is not deleted."""
-        above = {r.key: _above(r) for r in records}
-        found = await self.records.get_many(ref for refs in above.values() for ref in refs)
-        return [
-            record
-            for record in records
-            if not any(
-                (parent := found.get(kinds.key(*ref))) is not None and parent.deleted
-                for ref in above[record.key]
-            )
-        ]
+        above = await self._above(records)
+        numbers = await self.numbering.of(list(above.values()))
+        return [record for record in records if _is_within(record, above, numbers)]
+
+    async def _above(self, records: Sequence[Record]) -> dict[str, Record]:
+        """What the records are a part of, by key."""
+        return await self.records.get_many(ref for r in records for ref in _parents(r))
 
     async def existing(self, kind: str, ids: Iterable[int], field: str) -> list[Entity]:
         """The entities that a body refers to; BadInput naming the field if one is not there."""
@@ -223,11 +226,21 @@ class Entities:
         return found
 
 
-def _above(record: Record) -> tuple[tuple[str, int], ...]:
+def _parents(record: Record) -> tuple[tuple[str, int], ...]:
     above = kinds.parents(record.kind, record.content)
     if record.kind == "paraphrase" and record.content["originalType"] != "character":
         above += tuple(("script", s) for s in record.scope)
     return above
+
+
+def _stands(record: Record, numbers: Numbers) -> bool:
+    return all(space in numbers[record.key] for space in kinds.spaces(record.kind, record.content))
+
+
+def _is_within(record: Record, above: Mapping[str, Record], numbers: Numbers) -> bool:
+    """Whether all that the record is a part of exists, as far as it ever did."""
+    parents = (above.get(kinds.key(*ref)) for ref in _parents(record))
+    return all(p is None or (not p.deleted and _stands(p, numbers)) for p in parents)
 
 
 def require_version(record: Record, expected: int | None) -> None:

@@ -18,7 +18,7 @@ from story_services.common.order.history import revert
 from story_services.common.order.root import Root
 from story_services.common.queries import between, every, term
 from story_services.common.records import Record, Why, from_document, same
-from story_services.common.store.documents import StoreConflict
+from story_services.common.store.documents import Document, StoreConflict
 from story_services.common.store.orders import KIND as ORDER
 from story_services.common.store.orders import Orders
 from story_services.common.transitions import Target
@@ -32,7 +32,8 @@ _HEAD = [
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that someone did: what it touched, by kind, id and version."""
+    """One thing that someone did: what it touched, by kind, id and version. What was only
+    numbered, without there being an entity, cannot be taken back: `lasts`."""
 
     change_id: int
     at: str
@@ -41,6 +42,7 @@ class Change:
     action: str
     reverts: int | None
     items: tuple[Record, ...]
+    lasts: bool = False
 
 
 class History:
@@ -56,16 +58,36 @@ class History:
         store = self.records.store
         await store.refresh("log")
         query = every([term("scope", script_id), between("version", 1, None)])
-        group: dict[tuple[str, int, int], Record] = {}
         sort = [{"changeId": "desc"}]
-        async for doc in store.search_all("log", query, sort=sort, source=_HEAD, page=page):
+        group: list[Document] = []
+        found = store.search_all("log", query, sort=sort, source=_HEAD, page=page, tokens=True)
+        async for doc in found:
+            if group and doc.source["changeId"] != group[0].source["changeId"]:
+                for change in self._changes(group):
+                    yield change
+                group = []
+            group.append(doc)
+        for change in self._changes(group):
+            yield change
+
+    def _changes(self, group: Sequence[Document]) -> list[Change]:
+        """The changes under one change id: one, unless two processes did something in the very
+        same microsecond."""
+        apart: dict[str, dict[tuple[str, int, int], Record]] = {}
+        lasting: set[str] = set()
+        for doc in group:
             item = from_document(doc)
-            if group and item.change_id != next(iter(group.values())).change_id:
-                yield _change(group)
-                group = {}
-            group.setdefault((item.kind, item.id, item.version), item)
-        if group:
-            yield _change(group)
+            request = str(item.reverts or item.nonce.partition(".")[0])
+            apart.setdefault(request, {}).setdefault((item.kind, item.id, item.version), item)
+            if self._is_entry(doc):
+                lasting.add(request)
+        return [_change(items, request in lasting) for request, items in apart.items()]
+
+    def _is_entry(self, doc: Document) -> bool:
+        """Whether it is of an id that was numbered without an entity."""
+        within = doc.token.within if doc.token else ""
+        name = self.records.store.name("numbering")
+        return doc.id.startswith("numbering-") or within.startswith(f"{name}-")
 
     async def undo(self, script_id: int, why: Why, expected: int | None = None) -> Change:
         """Take the last change back that still stands; Conflict when there is none, when it is
@@ -77,10 +99,8 @@ class History:
         return await self._step(script_id, why, expected, "redo")
 
     async def _step(self, script_id: int, why: Why, expected: int | None, action: str) -> Change:
-        if why.resumed:
-            done = await self._done_before(script_id, why)
-            if done is not None:
-                return done
+        if why.resumed and (done := await self._completed(script_id, why, action)):
+            return done
         seen = (await self.orders.state(kinds.script_root(script_id))).revision
         target, begun = await self._candidate(script_id, action)
         if target is None:
@@ -92,17 +112,29 @@ class History:
                 f"Another change came last; read the changes of script {script_id}.",
                 describe(target),
             )
-        signed = replace(
-            why, resumed=False, reverts=target.change_id, action=action, change_id=begun
-        )
-        await self._revert(target, signed, seen)
+        await self._revert(target, _signed(why, target, action, begun), seen)
         return target
 
-    async def _done_before(self, script_id: int, why: Why) -> Change | None:
-        async for change in self.changes(script_id, page=200):
-            if any(item.nonce.startswith(f"{why.nonce}.") for item in change.items):
-                return await self._find(script_id, change.reverts)
+    async def _completed(self, script_id: int, why: Why, action: str) -> Change | None:
+        """What an earlier try of the request took back, all of it by now; None if it did not
+        begin with it."""
+        async for step in self.changes(script_id, page=200):
+            if any(item.is_by(why.nonce) for item in step.items):
+                left = await self._unfinished(script_id, step)
+                if left is not None:
+                    seen = (await self.orders.state(kinds.script_root(script_id))).revision
+                    await self._revert(left, _signed(why, left, action, step.change_id), seen)
+                await self._settle(step)
+                return await self._find(script_id, step.reverts)
         return None
+
+    async def _settle(self, step: Change) -> None:
+        """See to the numbers of what a step wrote, in case it was cut off before that."""
+        items = {item.key: item for item in step.items if item.kind != ORDER}
+        current = await self.records.get_many((item.kind, item.id) for item in items.values())
+        mine = [r for key, r in current.items() if r.version == items[key].version]
+        await self.records.confirm(mine)
+        await self.entities.transitions.settle(mine)
 
     async def _find(self, script_id: int, change_id: int | None) -> Change | None:
         async for change in self.changes(script_id, page=200):
@@ -121,10 +153,13 @@ class History:
                 unfinished = await self._unfinished(script_id, change)
                 if unfinished is not None and change.action == action:
                     return unfinished, change.change_id
+                await self._settle(change)
             newest = False
             if change.change_id in off:
                 continue
             if action == "redo" and change.action != "redo":
+                if change.action != "undo" and await self._never_was(change):
+                    continue
                 return (change if change.action == "undo" else None), None
             if change.reverts is not None and (action == "redo" or change.action != "redo"):
                 off.add(change.reverts)
@@ -147,13 +182,17 @@ class History:
         )  # fmt: skip
 
     async def _never_was(self, change: Change) -> bool:
-        """Whether a creation was cut off before it was published: nobody ever saw it."""
+        """Whether nobody ever saw it: a creation that was cut off before it was published, and
+        the clearing away of one; or whether it is of the kind that lasts."""
+        if change.lasts or all(item.is_cleared for item in change.items):
+            return True
         if any(item.version != 1 or item.kind == ORDER for item in change.items):
             return False
-        current = await self.records.get_many((item.kind, item.id) for item in change.items)
-        if any(record.deleted for record in current.values()):
+        found = await self.records.get_many((item.kind, item.id) for item in change.items)
+        current = [record for record in found.values() if not record.is_cleared]
+        if any(record.deleted for record in current):
             return False
-        return not await self.entities.visible(current.values())
+        return not await self.entities.visible(current)
 
     async def _revert(self, change: Change, why: Why, seen: int) -> None:
         items = [item for item in change.items if item.kind != ORDER]
@@ -199,12 +238,17 @@ def _reverting(before: Root, after: Root) -> Callable[[Root], tuple[Root, None]]
     return lambda current: (revert(before, after, current), None)
 
 
-def _change(group: dict[tuple[str, int, int], Record]) -> Change:
+def _signed(why: Why, target: Change, action: str, begun: int | None) -> Why:
+    """The reason under which a change is taken back."""
+    return replace(why, resumed=False, reverts=target.change_id, action=action, change_id=begun)
+
+
+def _change(group: dict[tuple[str, int, int], Record], lasts: bool) -> Change:
     items = tuple(group.values())
     head = items[0]
     return Change(
         head.change_id, head.updated_at, head.actor, head.comment, head.action, head.reverts,
-        items,
+        items, lasts,
     )  # fmt: skip
 
 

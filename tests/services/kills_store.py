@@ -11,8 +11,9 @@ from story_services.common.errors import Unavailable
 from story_services.common.settings import Settings
 from story_services.common.store.client import Store
 
-#: The real call, to be made none, one or several times.
-Call = Callable[[], Awaitable[Any]]
+#: The real call, to be made none, one or several times; with a number, of a bulk only so many
+#: documents.
+Call = Callable[..., Awaitable[Any]]
 #: `hook(operation, index, call)` gives the write's answer.
 Hook = Callable[[str, str, Call], Awaitable[Any]]
 WRITES = ("create", "put", "write", "bulk_create", "bulk_put", "bulk_write", "delete")
@@ -33,11 +34,23 @@ class Hooked(Store):
         return await self.hook(operation, index, call)
 
 
+def _part(documents: Any, most: int | None) -> Any:
+    if most is None:
+        return documents
+    if isinstance(documents, dict):
+        return dict(list(documents.items())[:most])
+    return list(documents)[:most]
+
+
 def _through(operation: str) -> Any:
     real = getattr(Store, operation)
 
     async def write(self: Hooked, index: str, *args: Any) -> Any:
-        return await self._hooked(operation, index, lambda: real(self, index, *args))
+        def call(most: int | None = None) -> Awaitable[Any]:
+            given: Awaitable[Any] = real(self, index, *(_part(arg, most) for arg in args))
+            return given
+
+        return await self._hooked(operation, index, call)
 
     return write
 
@@ -104,7 +117,7 @@ def late(kept: list[Call]) -> Callable[[Call], Awaitable[Any]]:
 
 
 class Dying:
-    """Dies at the nth write: before it is sent, or with `half`, after the first half of a bulk."""
+    """Dies at the nth write, before it is sent."""
 
     def __init__(self, left: int) -> None:
         self.left = left

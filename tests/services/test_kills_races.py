@@ -11,7 +11,11 @@ import pytest
 from story_services.common.context import Context
 from story_services.common.entities import New
 from story_services.common.errors import Conflict, NotFound, Unavailable
+from story_services.common.http.idempotency import Fresh
+from story_services.common.kinds import KINDS
+from story_services.common.queries import term
 from story_services.common.records import Why
+from story_services.common.store.records import Draft
 from tests.services.core import core, script, story, why, words
 from tests.services.kills_store import Call, Killed, after, at, hooked, late, overtaken
 from tests.services.store_support import shared_indices
@@ -321,9 +325,6 @@ def test_what_was_cut_off_while_it_was_deleted_can_be_restored(node_url: str, pr
             play = await script(c)
             word = await c.entities.create("spokenWord", words("x", play), why())
 
-            async def die(_: Call) -> None:
-                raise Killed
-
             store.hook = at("put", "element", die)
             with pytest.raises(Killed):
                 await c.entities.delete("spokenWord", word.id, why())
@@ -343,14 +344,163 @@ def test_a_repeated_restore_that_was_cut_off_is_completed(node_url: str, prefix:
             await c.entities.delete("spokenWord", word.id, why())
             first, again = (why(nonce="mine", resumed=resumed) for resumed in (False, True))
 
-            async def die(_: Call) -> None:
-                raise Killed
-
             store.hook = at("put", "order", die)
             with pytest.raises(Killed):
                 await c.entities.restore("spokenWord", word.id, 1, first)
             back = await c.entities.restore("spokenWord", word.id, 1, again)
             assert (back.number, back.record.version) == (1, 3)
             assert (await c.entities.get("spokenWord", word.id)).number == 1
+
+    asyncio.run(run())
+
+
+async def die(_: Call) -> None:
+    raise Killed
+
+
+def test_a_script_that_was_cut_off_while_it_was_deleted_hides_what_is_in_it(
+    node_url: str, prefix: str
+) -> None:
+    async def run() -> None:
+        async with hooked(node_url, prefix) as (c, store):
+            play = await script(c)
+            word = await c.entities.create("spokenWord", words("x", play), why())
+            content = {"originalType": "spokenWord", "originalId": word.id, "text": "y"}
+            content |= dict.fromkeys(("commentary", "style", "sessionId", "contextRevision"))
+            wording = await c.entities.create("paraphrase", content, why())
+            for kind, entity_id in (("spokenWord", word.id), ("script", play)):
+                store.hook = at("put", KINDS[kind].index, die)
+                with pytest.raises(Killed):
+                    await c.entities.delete(kind, entity_id, why())
+                for gone in (("paraphrase", wording.id), ("spokenWord", word.id)):
+                    with pytest.raises(NotFound):
+                        await c.entities.get(*gone)
+                mine = [term("content.scriptId", play)]
+                assert (await c.listing.page(["spokenWord"], mine, limit=5)).items == []
+                assert (await c.listing.page(["spokenWord"], mine)).items == []
+                await c.entities.delete(kind, entity_id, why())
+                await c.entities.restore(kind, entity_id, 1, why())
+                assert (await c.entities.get("paraphrase", wording.id)).number == 1
+
+    asyncio.run(run())
+
+
+def test_a_character_of_two_scripts_is_there_when_it_is_in_both(node_url: str, prefix: str) -> None:
+    async def run() -> None:
+        async with hooked(node_url, prefix) as (c, store):
+            one, two = await script(c), await script(c)
+            content = {"name": "Puck", "description": "?", "scriptIds": [one, two]}
+            first, again = (why(nonce="puck", resumed=resumed) for resumed in (False, True))
+            seen = 0
+
+            async def die_at_the_second(operation: str, index: str, call: Call) -> object:
+                nonlocal seen
+                seen += index == "order"
+                if seen == 2:
+                    raise Killed
+                return await call()
+
+            store.hook = die_at_the_second
+            with pytest.raises(Killed):
+                await c.entities.create("character", content, first)
+            store.hook = None
+            assert (await c.listing.page(["character"])).items == []
+            made = await c.entities.create("character", content, again)
+            assert len(made.numbers) == 2
+            assert len((await c.listing.page(["character"])).items) == 1
+
+    asyncio.run(run())
+
+
+def test_changes_of_two_processes_in_the_same_microsecond_stay_two(
+    node_url: str, prefix: str
+) -> None:
+    async def run() -> None:
+        async with core(node_url, prefix) as c:
+            play = await script(c)
+            same = replace(why("mine"), change_id=c.clock.change_id())
+            others = replace(why("theirs"), change_id=same.change_id)
+            for reason in (same, others):
+                news = [New("spokenWord", words(str(n), play)) for n in range(2)]
+                await c.entities.create_many(news, reason)
+            log = [change async for change in c.history.changes(play)]
+            assert sorted(len(x.items) for x in log[:2]) == [2, 2]
+            await c.history.undo(play, why())
+            assert len(await story(c, play)) == 2
+
+    asyncio.run(run())
+
+
+async def half_of_it(operation: str, index: str, call: Call) -> object:
+    """The node takes the first two writes of a bulk, then it is gone."""
+    if (operation, index) == ("bulk_put", "element"):
+        await call(2)  # type: ignore[call-arg]
+        raise Killed
+    return await call()
+
+
+def test_an_undo_that_was_cut_off_is_completed_when_it_is_repeated(
+    node_url: str, prefix: str
+) -> None:
+    async def run() -> None:
+        async with hooked(node_url, prefix) as (c, store):
+            for end in ("half", "numbers"):
+                play = await script(c)
+                news = [New("spokenWord", words(str(n), play)) for n in range(4)]
+                made = await c.entities.create_many(news, why())
+                first, again = (why(nonce=end, resumed=resumed) for resumed in (False, True))
+                if end == "numbers":
+                    await c.history.undo(play, why())
+                    store.hook = at("put", "order", die)
+                else:
+                    store.hook = half_of_it
+                step = c.history.redo if end == "numbers" else c.history.undo
+                with pytest.raises(Killed):
+                    await step(play, first)
+                store.hook = None
+                target = await step(play, again)
+                assert len(await story(c, play)) == (4 if end == "numbers" else 0)
+                assert target.items
+                visible = await c.entities.visible(
+                    (await c.records.get_many(("spokenWord", e.id) for e in made)).values()
+                )
+                assert len(visible) == (4 if end == "numbers" else 0)
+
+    asyncio.run(run())
+
+
+def test_what_was_cleared_away_stands_in_the_way_of_no_undo(node_url: str, prefix: str) -> None:
+    async def run() -> None:
+        async with core(node_url, prefix) as c:
+            play = await script(c)
+            await c.entities.create("spokenWord", words("kept", play), why())
+            await c.history.undo(play, why())
+            await c.records.create([Draft("spokenWord", words("lost", play), (play,))], why())
+            await c.history.redo(play, why())
+            assert (await c.housekeeping.round(grace_us=0))[0] >= 1
+            await c.history.undo(play, why())
+            assert await story(c, play) == []
+            await c.records.create([Draft("spokenWord", words("lost", play), (play,))], why())
+            assert (await c.housekeeping.round(grace_us=0))[0] == 1
+            await c.history.redo(play, why())
+            assert len(await story(c, play)) == 1
+
+    asyncio.run(run())
+
+
+def test_housekeeping_leaves_what_a_request_may_still_go_on_with(
+    node_url: str, prefix: str
+) -> None:
+    async def run() -> None:
+        async with core(node_url, prefix) as c:
+            play = await script(c)
+            taken = await c.keys.begin(f"play-{play}", "POST", "body")
+            assert isinstance(taken, Fresh)
+            reason = why(nonce=taken.nonce)
+            await c.records.create([Draft("spokenWord", words("x", play), (play,))], reason)
+            assert (await c.housekeeping.round(grace_us=0))[0] == 0
+            await c.keys.abandon(taken.token, ran=True)
+            assert (await c.housekeeping.round(grace_us=0))[0] == 0
+            await c.keys.finish(taken.token, 400, {}, b"{}")
 
     asyncio.run(run())
