@@ -82,7 +82,7 @@ class Play:
     def __post_init__(self) -> None:
         rules.name(self.title, rules.TITLE, "title")
         rules.text(self.author, rules.TITLE, "author")
-        rules.text(self.description, rules.DESCRIPTION, "description")
+        rules.text(self.description, rules.SUMMARY, "description")
         for n, role in enumerate(self.cast):
             rules.name(role.name, rules.NAME, f"cast[{n}].name")
             rules.text(role.description, rules.DESCRIPTION, f"cast[{n}].description")

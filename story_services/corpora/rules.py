@@ -16,7 +16,8 @@ from story_services.corpora.errors import CorpusError
 
 TITLE = 200  #: of a play, a section; also an author
 NAME = 100
-DESCRIPTION = 2000
+DESCRIPTION = 2000  #: of somebody in the cast
+SUMMARY = 10_000  #: of a play
 TEXT = 10_000
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -76,6 +76,23 @@ def test_an_export_is_known_again(served: Services, script: int, tmp_path: Path)
         assert (again["scriptId"], again["added"]) == (script, False)
 
 
+def test_the_longest_texts_that_a_script_can_have_come_out_and_in(
+    served: Services, tmp_path: Path
+) -> None:
+    head = {"title": "t" * 200, "author": "a" * 200, "description": "*_\\ d\n" * 1666}
+    made = served.client.post("/scripts", json=head).json()["scriptId"]
+    person = {"name": "(#^:" * 25, "description": "\\" * 2000}
+    cast = served.client.post(f"/scripts/{made}/cast", json={"characters": [person]}).json()
+    row = {"elementType": "action", "text": "[[\n" * 3333, "characterId": cast[0]["characterId"]}
+    body = {"elements": [row]}
+    assert served.client.post(f"/scripts/{made}/elements", json=body).status_code == 201
+    first = {form: exported(served, made, tmp_path / f"long.{form}") for form in FORMATS}
+    for form in FORMATS:
+        again = imported(served, str(tmp_path / f"long.{form}"), "--as-new")
+        for other in FORMATS:
+            assert exported(served, again, tmp_path / f"again.{other}") == first[other]
+
+
 def test_formats_come_from_the_option_or_the_name(
     served: Services, script: int, tmp_path: Path
 ) -> None:

@@ -16,13 +16,13 @@ from typing import Any
 from screenplay_tools.fountain.parser import Parser  # type: ignore[import-untyped]
 
 from story_services.corpora.errors import CorpusError
-from story_services.corpora.fountain.escapes import NOTHING, Line, only_asides
+from story_services.corpora.fountain.escapes import LONGEST_LINE, NOTHING, Line, only_asides
 
 _LONG = 1000  # from here on a line is prose, never a name or a heading
 _HEADING = re.compile(r"(?i)((INT|EXT|EST|INT\./EXT|INT/EXT|I/E)(\.|\s))|(FADE IN:)")
 _KEY = re.compile(r"[A-Za-z0-9 ]*")
 _LONGEST_KEY = 60
-_LONGEST_ENTRY = 6000  # a description of 2,000 characters, and its marks
+_LONGEST_ENTRY = LONGEST_LINE  # a description of 10,000 characters, and its marks
 _NO_TITLE_PAGE = re.compile(r"(?i)\s*(fade in|[^:]{0,40}\bto)\s*:\s*")
 _CONTINUED = re.compile(r"(?i)\(\s*CONT(['’])D\s*\)")
 
