@@ -55,7 +55,7 @@ class Api:
         self._patience_s, self._say = to.patience_s, say
         headers = {"Accept": "application/json", **({"X-API-KEY": to.key} if to.key else {})}
         # No proxy knows this machine's own services.
-        proxies = not _is_loopback(self.url)
+        proxies = not is_loopback(urlsplit(self.url).hostname or "")
         self._client = httpx.Client(
             base_url=self.url,
             headers=headers,
@@ -228,8 +228,8 @@ def _trust(ca: Path | None) -> ssl.SSLContext | bool:
         raise ClientError(f"The CA certificate {ca} cannot be used: {error}.") from None
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and cannot be anything else."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -42,7 +42,7 @@ class Folder:
         Returns what is to be said of the last holder when it did not end in order.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+            _make(self.path)
             descriptor = os.open(self.path / "serve.lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise ClientError(
@@ -93,3 +93,12 @@ class Folder:
         new = self._record.with_suffix(".new")
         new.write_text(json.dumps(record) + "\n")
         new.replace(self._record)
+
+
+def _make(path: Path) -> None:
+    """The folder with its parents; root's can be entered by the node's user, whatever the umask."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            folder.chmod(0o755)

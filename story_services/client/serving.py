@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from story_services.client.api import is_loopback
 from story_services.client.console import Output
 from story_services.client.errors import ClientError
 from story_services.client.folder import Folder, default_folder
@@ -64,6 +65,8 @@ def serve(
     settings = _settings(port, service or ())
     url = f"http://{_reachable(settings.host)}:{port}"
     _require_free(settings.host, port)
+    if not is_loopback(settings.host):
+        output.say(f"On {settings.host} anybody who reaches this machine may change everything.")
     with _ending_in_order():
         if env is not None:
             if data is not None:

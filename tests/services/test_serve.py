@@ -134,8 +134,9 @@ def test_kills_lose_nothing_and_leave_nothing(folder: Path) -> None:
 
 
 def test_an_interrupt_while_the_node_starts_leaves_nothing(folder: Path) -> None:
-    running = Serving(folder)
+    running = Serving(folder, STORY_HOST="0.0.0.0")
     try:
+        assert running.wait_for("anybody who reaches this machine"), running.said
         assert running.wait_for("Starting a search node"), running.said
         deadline = time.monotonic() + LIMIT_S
         while not (nodes := running.nodes()):
