@@ -24,7 +24,7 @@ EDGES = {
         "deploys/opensearch.py", "deploys/ssh_check.py", "deploys/ops/steps.py",
         "deploys/facts/observed.py",
     },
-    "opensearchpy": {"inventories/lab/smoke.py", "story_services/common/store/client.py"},
+    "opensearchpy": {"story_services/common/store/client.py"},
     "screenplay_tools": {"story_services/corpora/fountain/lines.py"},
     "github": set(),
 }  # fmt: skip
