@@ -123,7 +123,7 @@ class Answers:
             and (error["details"] is None or error["details"])
         ):
             yield f"an error that says nothing: {error}"
-        elif "Traceback" in body.decode() or 'File "' in body.decode():
+        elif re.search(r'Traceback|File "', f"{error['message']} {error['details']}"):
             yield "an error with a traceback"
 
     def _validator(self, operation: str, status: int) -> Any:

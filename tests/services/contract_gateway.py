@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,8 +93,9 @@ def gateway(node_url: str, **settings: str) -> Iterator[Behind]:
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             argv = [sys.executable, "-m", "tests.services.contract_gateway", key]
+            pipe = subprocess.PIPE
             process = subprocess.Popen(
-                argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True
+                argv, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=stderr, text=True
             )
         try:
             assert process.stdout is not None
@@ -133,7 +135,8 @@ def _clear(node_url: str, prefix: str) -> None:
 
 
 def serve(key: str) -> None:
-    """Serve until SIGTERM; the port is the first line of the output."""
+    """Serve until SIGTERM, or until whoever began it is gone; the port is the first line of the
+    output."""
     config = uvicorn.Config(
         Gateway(main.app((), load()), key), port=0, log_config=None, ws="none", lifespan="on"
     )
@@ -141,7 +144,13 @@ def serve(key: str) -> None:
     socket = config.bind_socket()
     sys.stdout.write(f"{socket.getsockname()[1]}\n")
     sys.stdout.flush()
+    threading.Thread(target=_end_with_the_parent, args=(server,), daemon=True).start()
     server.run(sockets=[socket])
+
+
+def _end_with_the_parent(server: uvicorn.Server) -> None:
+    sys.stdin.read()
+    server.should_exit = True
 
 
 if __name__ == "__main__":
