@@ -14,6 +14,7 @@ ELSEWHERE = {
     "make check": "make test begins with it",
     "make test-long": "it is the long form of this run",
     "make bench": "by test_bench.py, in the long run",
+    "make bench-stories": "by test_bench.py, in the long run",
     "story serve": "by test_readme_stories.py, at a place of its own",
 }
 SECOND = "t-second"
