@@ -1,6 +1,7 @@
 """Many callers, one call: requests that come while another batch is on its way share the next one.
 
-Adds no waiting: a lone request goes out at once. A batch that fails fails for all in it.
+Adds no waiting: a lone request goes out at once. A batch that fails fails for all in it; one that
+the store has kept waiting until it failed also fails those who have waited behind it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+from story_services.common.errors import Unavailable
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -49,6 +52,9 @@ class Batcher(Generic[Ask, Answer]):
         try:
             answers = await self._handle([request for request, _ in batch])
         except Exception as error:
+            if isinstance(error, Unavailable):
+                batch = [*batch, *self._waiting]
+                self._waiting.clear()
             answers = [error] * len(batch)
         for (_, done), answer in zip(batch, answers, strict=True):
             if done.done():

@@ -17,6 +17,7 @@ from story_services.common.errors import Conflict, NotFound
 from story_services.common.listing import Page
 from story_services.common.queries import Clause, term, terms
 from story_services.common.records import Why
+from story_services.common.turns import Turns
 
 PERFORMER = "performer"
 CASTING = "casting"
@@ -70,7 +71,7 @@ class Castings:
         self.records = context.records
         self.listing = context.listing
         self.context = context
-        self._making = asyncio.Lock()
+        self._turns = Turns()
 
     async def create(self, fields: Mapping[str, int], why: Why) -> Entity:
         """A new casting; BadInput for anything that does not exist, Conflict for one that is
@@ -81,7 +82,7 @@ class Castings:
                 for field, kind in _NAMED.items()
             )
         )
-        async with self._making:
+        async with self._turns.turn("making"):
             same = await self.all(fields)
             if same and not (why.resumed and _made_by(same[0], why)):
                 raise _twice(same[0])

@@ -113,8 +113,10 @@ class Orders(OrderReader):
                 except BaseException as error:
                     lane.known = None
                     fail(group, error)
+                    if isinstance(error, Unavailable) or not isinstance(error, Exception):
+                        fail(lane.waiting, error)  # they have waited for the same store as long
+                        lane.waiting.clear()
                     if not isinstance(error, Exception):
-                        fail(lane.waiting, error)
                         raise
         finally:
             lane.running = None

@@ -7,10 +7,8 @@ the newest revision unless the caller insists on one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakValueDictionary
 
 from story_services.common import queries
 from story_services.common.context import Context
@@ -18,6 +16,7 @@ from story_services.common.entities import Entity, require_version
 from story_services.common.errors import Conflict, NotFound
 from story_services.common.listing import Page
 from story_services.common.records import Record, Why
+from story_services.common.turns import Turns
 from story_services.session_context import filters
 from story_services.session_context.sessions.wording import (
     appended,
@@ -39,7 +38,7 @@ class Sessions:
         self.entities = context.entities
         self.listing = context.listing
         self.records = context.records
-        self._appending: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._appending = Turns()
 
     async def create(self, fields: Mapping[str, Any], why: Why) -> Entity:
         """A new session."""
@@ -89,8 +88,7 @@ class Sessions:
             return done
         if expected is not None:
             return await self._append(session_id, entry, why, expected)
-        lock = self._appending.setdefault(session_id, asyncio.Lock())
-        async with lock:
+        async with self._appending.turn(session_id):
             for _ in range(_TRIES - 1):
                 try:
                     return await self._append(session_id, entry, why, None)
