@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from story_services.common.errors import Conflict
 from story_services.common.http.free_data import DEPTH, KEY
-from story_services.common.http.headers import expected_version
 from story_services.common.http.types import Comment, EntityId, Input, Number, QueryNumber, Text
 from story_services.common.views import SET_BY_SERVICE
 
@@ -68,12 +67,12 @@ class Change(Written):
         """The revision that the change is meant for, None for whichever is current. Conflict
         when different ones are named, of which at most one can be current."""
         named = {name: getattr(self, name) for name in _SEEN}
-        seen = {revision for revision in named.values() if revision is not None}
+        seen = {revision for revision in (*named.values(), header) if revision is not None}
         if len(seen) > 1:
             raise Conflict(
-                "The body names different revisions.", " and ".join(map(str, sorted(seen)))
+                "The request names different revisions.", " and ".join(map(str, sorted(seen)))
             )
-        return expected_version(header, seen.pop() if seen else None)
+        return seen.pop() if seen else None
 
 
 class RevisionEnvelope(BaseModel):

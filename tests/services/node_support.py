@@ -132,8 +132,7 @@ def _place(run: Recorded, name: str) -> Path:
     with locked(BASE, what="the folder of test nodes", wait_s=END_LIMIT_S):
         assert BASE.lstat().st_uid == os.geteuid(), f"{BASE} belongs to somebody else"
         place = folder_of(run) / name
-        if not place.parent.exists():
-            remove_left_behind()
+        remove_left_behind()
         for folder in (BASE, place.parent, place):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)  # the node's user must get through

@@ -104,8 +104,9 @@ def test_of_two_reorders_at_once_one_wins(node_url: str, index_prefix: str) -> N
         async with core(node_url, index_prefix) as one, core(node_url, index_prefix) as other:
             await one.orders.change(ROOT, add("note-1", "note-2", "note-3"))
             results = await asyncio.gather(
-                one.orders.change(ROOT, move("note-2", 1), why("two first")),
-                other.orders.change(ROOT, move("note-3", 1), why("three first")),
+                # Both saw the order as it never was changed, however late they come.
+                one.orders.change(ROOT, move("note-2", 1), why("two first"), 0),
+                other.orders.change(ROOT, move("note-3", 1), why("three first"), 0),
                 return_exceptions=True,
             )
             lost = [r for r in results if isinstance(r, Conflict)]

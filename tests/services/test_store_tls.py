@@ -62,7 +62,8 @@ def test_a_certificate_of_the_authority_opens_the_door(
                 async with a_store(between.url, prefix, store_deadline=5, **settings) as store:
                     with pytest.raises(Unavailable) as error:
                         await store.get("element", f"spokenWord-{n}")
-                    assert "connection" in (error.value.details or "")
+                    details = error.value.details or ""  # a busy machine may not get that far
+                    assert "connection" in details or "no answer in time" in details
 
     asyncio.run(run())
 
