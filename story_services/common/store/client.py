@@ -219,7 +219,8 @@ class Store:
         """`{"cluster": "green"}`. Unavailable when the store does not answer, lacks indices or
         the data of one, or takes no changes; the error says which."""
         with self._told("health"):
-            return await self._reads.health(self._prefix, self.name("log"))
+            aliases = self.name(mappings.LOG), *map(self.name, mappings.UNLOGGED)
+            return await self._reads.health(self._prefix, aliases, list(mappings.PROPERTIES))
 
     async def look(self, path: str) -> dict[str, Any]:
         """GET a full path, for the modules that own the indices. Raises Failure when there is no

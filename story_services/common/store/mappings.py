@@ -117,7 +117,8 @@ PROPERTIES: Mapping[str, Properties] = {
 VERSIONS: Mapping[str, int] = {name: 1 for name in PROPERTIES}
 #: The indices a search over the change log looks into, under one alias.
 LOG = "log"
-LOGGED = tuple(name for name in PROPERTIES if name != "key")
+UNLOGGED = ("key",)
+LOGGED = tuple(name for name in PROPERTIES if name not in UNLOGGED)
 
 _RECORD_ORDER = ("kind", "id", "version")
 _ORDERS = {"key": ("nonce",), "order": ("root", "nonce")}

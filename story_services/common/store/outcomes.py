@@ -90,6 +90,8 @@ def judge(status: int, error: Any) -> Failure:
         return Failure(*_WRAPPED[status])
     if "indexnotfound" in name or "aliasesnotfound" in name:
         return Failure(Kind.NOT_READY, "an index is missing")
+    if "indexclosed" in name:
+        return Failure(Kind.NOT_READY, "an index is closed")
     if "alreadyexists" in name:
         return Failure(Kind.EXISTS, "exists already")
     if status == 409:

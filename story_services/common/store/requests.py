@@ -20,6 +20,7 @@ _BLOCKS = {
     "index.blocks.read_only_allow_delete": Kind.READ_ONLY,
     "index.blocks.read_only": Kind.READ_ONLY,
     "index.blocks.write": Kind.HELD,
+    "index.verified_before_close": Kind.NOT_READY,
 }
 
 
@@ -96,20 +97,27 @@ class Reads:
     async def refresh(self, index: str) -> None:
         await self._read("POST", f"/{index}/_refresh", None, {}, self.patience(), _complete)
 
-    async def health(self, prefix: str, log: str) -> dict[str, Any]:
-        """State of the cluster if all indices below `prefix`, which `log` shows, can be used."""
+    async def health(
+        self, prefix: str, aliases: Sequence[str], names: Sequence[str]
+    ) -> dict[str, Any]:
+        """State of the cluster if all indices below `prefix`, which the `aliases` show, can be
+        used: none of these short names missing, none red, closed, or closed to changes."""
         patience = self.patience()
         ask = {"level": "indices"}
         answer = await self._read("GET", "/_cluster/health", None, ask, patience, _as_it_is)
         ours = {n: i["status"] for n, i in answer["indices"].items() if n.startswith(prefix)}
+        missing = [n for n in names if not any(i.startswith(f"{prefix}{n}-v") for i in ours)]
+        if missing:
+            raise Failure(Kind.NOT_READY, f"missing: {', '.join(missing)}").error()
         if red := sorted(name for name, status in ours.items() if status == "red"):
             raise Unavailable("The store lacks data.", f"not readable: {', '.join(red)}")
-        path, flat = f"/{log}/_settings", {"flat_settings": "true"}
-        found = await self._read("GET", path, None, flat, patience, _as_it_is)
-        for index in found.values():
-            for block, kind in _BLOCKS.items():
-                if index["settings"].get(block) == "true":
-                    raise Failure(kind, "writes are blocked").error()
+        for alias in aliases:
+            path, flat = f"/{alias}/_settings", {"flat_settings": "true"}
+            found = await self._read("GET", path, None, flat, patience, _as_it_is)
+            for name, index in found.items():
+                for block, kind in _BLOCKS.items():
+                    if index["settings"].get(block) == "true":
+                        raise Failure(kind, f"writes to {name} are blocked").error()
         return {"cluster": answer["status"]}
 
     async def _read(
