@@ -19,11 +19,8 @@ import httpx
 #: Scripts by what is done in them: A grows and is reordered, B only grows, in C things are
 #: deleted and restored.
 SCRIPTS = ("A", "B", "C")
+SEED_VARIABLE = "FOUNTAINAI_KILL_SEED"  # what a failure printed, to do it the same way again
 _ENTRY_BASE = 10_000_000  # ids that no entity ever has
-
-
-class Stop(Exception):
-    """Enough was written."""
 
 
 class Failed(AssertionError):
@@ -37,6 +34,7 @@ class Progress:
     target: int
     acknowledged: int = 0
     repeated: int = 0
+    refusals: list[tuple[float, float]] = field(default_factory=list)
     problem: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,9 +42,10 @@ class Progress:
         with self._lock:
             self.acknowledged += 1
 
-    def again(self) -> None:
+    def again(self, refused: tuple[float, float] | None) -> None:
         with self._lock:
             self.repeated += 1
+            self.refusals += [refused] if refused else []
 
     @property
     def over(self) -> bool:
@@ -70,17 +69,19 @@ class Caller:
         last: object = None
         while time.monotonic() < deadline:
             client = self.chance.choice(self.clients)
+            began, refused = time.monotonic(), None
             try:
                 answer = client.request(method, path, json=body, headers=headers)
             except httpx.TransportError as error:
                 last = error
             else:
+                refused = began, time.monotonic()
                 last = f"{answer.status_code} {answer.text}"
                 if answer.status_code == 500:
                     raise Failed(f"{method} {path}: {last}")
                 if not _worth_repeating(answer):
                     return answer
-            self.progress.again()
+            self.progress.again(refused)
             time.sleep(pause * self.chance.uniform(0.5, 1))
             pause = min(pause * 2, 0.5)
         raise Failed(f"{method} {path}: no answer in {limit} s; last: {last}")
@@ -332,3 +333,9 @@ class Writer:
             line.version += 1
             if made["versionNumber"] != line.version or made["sequenceNumber"] is None:
                 raise Failed(f"not version {line.version} with a number: {made}")
+
+
+def wait_for(progress: Progress, acknowledged: int, writers: list[threading.Thread]) -> None:
+    """Until so much was written, or nobody writes any more."""
+    while progress.acknowledged < acknowledged and any(w.is_alive() for w in writers):
+        time.sleep(0.005)
