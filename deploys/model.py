@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 class RoleError(ValueError):
@@ -40,6 +40,7 @@ class Package:
 @dataclass(frozen=True)
 class Group:
     name: str
+    gid: int | None = None  # None: the next free one of the system's
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class User:
     group: str
     home: str = "/nonexistent"
     shell: str = "/usr/sbin/nologin"
+    uid: int | None = None  # None: the next free one of the system's
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,19 @@ class Artefact:
     `sha256` is checked on the controller and again on the host before anything is unpacked. The
     archive's single top folder is stripped. The directory is complete or absent: it is unpacked
     beside itself and renamed.
+
+    With `package` it is a deb of that name instead: installed with its dependencies and held,
+    with a marker in `directory`. What stands below `guards` keeps its owner and mode whatever
+    the package's own scripts do; with one of `refuses` installed the run stops beforehand.
     """
 
     name: str
     version: str
     sha256: str
     directory: str
+    package: str = ""
+    guards: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,11 +150,96 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Login:
+    """How to log in to a registry; sent to the host only for a pull, never stored there."""
+
+    user: str
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A service in one of two containers, `<name>-blue` and `<name>-green`, of which one serves.
+
+    It is replaced, never changed: the other colour starts beside it and takes over when it is
+    ready. Which one serves is told by one file: green while `switch` exists, blue without it.
+    """
+
+    name: str
+    image: str  # name@sha256:digest
+    command: tuple[str, ...]
+    ports: tuple[int, int]  # on 127.0.0.1, for blue and for green
+    switch: str
+    environment: tuple[tuple[str, str], ...] = ()  # shown by the engine: no secrets
+    secrets: tuple[str, str] | None = None  # folder on the host, where the container reads it
+    user: str = "10001:10001"
+    memory_mb: int = 192  # beyond it the container is killed, and started again
+    pids: int = 128
+    health: str = "/health"  # answers 200 when it can work
+    ready_s: int = 120  # longest time from start to that
+    drain_s: int = 30  # longest time the old one has to finish what it works on
+    login: Login | None = None  # None: the registry asks for none
+
+
+@dataclass(frozen=True)
 class Port:
     """A TCP port this role will listen on; another process on it stops the run beforehand."""
 
     number: int
     process: str  # the process name that may hold it: nginx, java
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request that the gateway's host asks itself after a new configuration went live.
+
+    `expect` is what the answer has to be: `no route`, `no key`, or `upstream` for an answer of
+    the service behind it. `keyed` sends the gateway's first key."""
+
+    method: str
+    path: str
+    expect: Literal["no route", "no key", "upstream"]
+    keyed: bool = False
+    host: str = ""  # the Host header, where a route asks for one
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway's configuration: applied in one step that ends with it live and proven, or
+    with the one before it live again. `twin` is what people may see of it, `documents` the
+    OpenAPI documents it was made from; both stand on the host only once it is proven."""
+
+    path: str
+    content: bytes = field(repr=False)  # secret: it holds API keys and a client key
+    twin_path: str
+    twin: bytes = field(repr=False)
+    documents_path: str
+    documents: bytes = field(repr=False)
+    proven_path: str  # root's copy of the configuration that last was proven
+    parse: tuple[str, ...]  # argv that judges a staged file, `{}`
+    scratch: str  # an empty folder that `parse` may use
+    owner: str  # the account `parse` runs as, and whose group reads the configuration
+    unit: str
+    status: tuple[str, int]  # address of the Status API
+    public: tuple[str, int]  # where the host itself reaches the gateway
+    server_name: str  # SNI of the probes
+    certificate: bytes = field(repr=False)  # what the probes have to be shown
+    probes: tuple[Probe, ...] = ()
+    probe_key: str = field(default="", repr=False)
+    key_header: str = "X-API-KEY"
+    hide: tuple[str, ...] = field(default=(), repr=False)  # never to appear in a message
+    timeout_s: int = 90
+    allow_breaking: bool = False
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def md5(self) -> str:
+        """What the Status API says of this content once it runs: its MD5."""
+        return hashlib.md5(self.content, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -162,7 +256,9 @@ class Role:
     links: tuple[Link, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     units: tuple[Unit, ...] = ()
+    containers: tuple[Container, ...] = ()
     absent: tuple[str, ...] = ()  # paths that must not exist
+    gateway: Gateway | None = None
     ports: tuple[Port, ...] = ()
     disk_mb: int = 0  # free space needed on / before the first change
     memory_mb: int = 0  # memory the role's processes need; checked against the machine
