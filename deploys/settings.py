@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from deploys import versions
+from deploys.secret_settings import DEFAULT_CONSUMER, Consumer
 
 DOOR_PORT = 9200  # nginx on the private address, TLS
 NODE_PORT = 9201  # OpenSearch's HTTP, 127.0.0.1 only
@@ -119,3 +120,16 @@ class KongSettings(_Settings):
     """`[kong]`: the gateway."""
 
     version: str = Field(default="3.9.3", pattern=r"^3\.9\.3$", description="Kong OSS version")
+    consumers: tuple[Consumer, ...] = Field(
+        default=(Consumer(name=DEFAULT_CONSUMER),),
+        min_length=1,
+        description="who may use the gateway, each with an API key; [[kong.consumers]] tables",
+    )
+
+    @field_validator("consumers")
+    @classmethod
+    def _once_each(cls, value: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
+        names = [consumer.name for consumer in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"every consumer has its own name; used twice: {', '.join(twice)}")
+        return value

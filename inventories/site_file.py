@@ -157,6 +157,8 @@ def _raw_path(data: Table, path: tuple[str, ...]) -> tuple[str | int, ...] | Non
     for step in path:
         if isinstance(here, list):
             at = _index(here, step)
+            if at is None and step.isdecimal() and int(step) < len(here):
+                at = int(step)
             if at is None:
                 return None
             out.append(at)

@@ -8,11 +8,12 @@ call is made before a spec exists.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from deploys.heap import HeapError, HeapPlan, expected_memory_mb, heap_plan
+from deploys.secret_settings import SecretsSettings
 from deploys.settings import (
     AppSettings,
     BaseSettings,
@@ -100,6 +101,7 @@ class SiteSpec(_Table):
     opensearch: OpenSearchSettings = OpenSearchSettings()
     app: AppSettings = AppSettings()
     kong: KongSettings = KongSettings()
+    secrets: SecretsSettings = SecretsSettings()
 
     def by_role(self, role: Role) -> tuple[HostTable, ...]:
         return tuple(host for host in self.hosts if host.role == role)
@@ -144,6 +146,13 @@ def _cross_problems(spec: SiteSpec, layers: Layers) -> list[str]:
     if spec.base.operator_networks:
         place = layers.place(("base", "operator_networks"))
         out.append(f"{place}: base.operator_networks: set it under [site]; it serves both")
+    consumers = [c.name for c in spec.kong.consumers]
+    for name in sorted(set(spec.secrets.api_keys) - set(consumers)):
+        place = layers.place(("secrets", "api_keys", name))
+        out.append(
+            f"{place}: secrets.api_keys.{name}: no [[kong.consumers]] has this name; "
+            f"there are {', '.join(consumers)}"
+        )
     for host in spec.by_role("opensearch"):
         try:
             spec.heap(host)
@@ -168,6 +177,8 @@ def _problem(error: Any, layers: Layers) -> str:
     path = _named_path(error["loc"], layers.merged)
     model, description = _model_at(error["loc"])
     kind, given = error["type"], error.get("input")
+    if path[:1] == ("secrets",):  # a value that stands here by mistake must not be repeated
+        given = "what stands here"
     if kind == "extra_forbidden":
         hint = f"unknown key; valid here: {', '.join(model.model_fields)}"
     elif kind == "missing":
@@ -184,30 +195,38 @@ def _problem(error: Any, layers: Layers) -> str:
 
 
 def _named_path(loc: tuple[str | int, ...], merged: dict[str, Any]) -> tuple[str, ...]:
-    """pydantic's location with host names for indices, as a reader of the file would say it."""
-    hosts = merged.get("hosts")
-    if loc[:1] == ("hosts",) and len(loc) > 1 and isinstance(hosts, list):
-        name = hosts[int(loc[1])].get("name", loc[1])
-        return ("hosts", str(name), *map(str, loc[2:]))
-    return tuple(map(str, loc))
+    """pydantic's location with names for indices, as a reader of the file would say it."""
+    out: list[str] = []
+    here: Any = merged
+    for step in loc:
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            here = None
+        named = isinstance(step, int) and isinstance(here, dict) and "name" in here
+        out.append(str(here["name"] if named else step))
+    return tuple(out)
 
 
 def _model_at(loc: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
     """The model that holds `loc`'s last key, and that key's description (empty if unknown)."""
     model: type[BaseModel] = SiteSpec
-    description = ""
-    tables: dict[str, type[BaseModel]] = {
-        "site": SiteTable,
-        "hosts": HostTable,
-        "base": BaseSettings,
-        "opensearch": OpenSearchSettings,
-        "app": AppSettings,
-        "kong": KongSettings,
-    }
-    for step in loc:
-        if isinstance(step, str):
-            if step in model.model_fields:
-                description = model.model_fields[step].description or "a table of its own"
-            if model is SiteSpec and len(loc) > 1:
-                model = tables.get(step, SiteSpec)
+    description, skip = "", False
+    for number, step in enumerate(loc):
+        if skip or isinstance(step, int):  # an index, or a key that the operator chose
+            skip = False
+        elif (field := model.model_fields.get(step)) is None:
+            break
+        else:
+            description = field.description or "a table of its own"
+            inner = _model_in(field.annotation)
+            if inner is not None and number + 1 < len(loc):
+                model, skip = inner, get_origin(field.annotation) is dict
     return model, description
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The table that a field holds, alone, in a list or by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for x in get_args(annotation) if (m := _model_in(x)) is not None), None)
