@@ -7,12 +7,13 @@ request and answer travel is `deploys/facts/observed.py`.
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from deploys.model import Machine, Role, Unit
+from deploys.model import Gateway, Machine, Role, Unit
 
 FIREWALL_TABLE = "inet host"
 
@@ -36,7 +37,9 @@ class Observation:
     firewall: str | None  # digest of the loaded table
     applied: Mapping[str, Any] | None  # the record of the last finished run
     pending: Mapping[str, Any] | None  # the record of a run that began and did not finish
+    gateway: Mapping[str, Any] | None = None  # deploys/agent/gateway_look.py
     holder: str = ""
+    containers: Mapping[str, Any] = field(default_factory=dict)  # deploys/agent/docker.py
     login_ms: int = 0  # from the start of the login shell to the start of sudo's command
 
     @classmethod
@@ -99,7 +102,10 @@ def query(roles: Iterable[Role]) -> dict[str, Any]:
     return {
         "do": "observe",
         "paths": paths,
-        "packages": sorted({p.name for r in roles for p in r.packages}),
+        "packages": sorted(
+            {p.name for r in roles for p in r.packages}
+            | {name for r in roles for a in r.artefacts for name in a.refuses}
+        ),
         "users": [u.name for r in roles for u in r.users],
         "groups": [g.name for r in roles for g in r.groups],
         "units": units,
@@ -107,7 +113,19 @@ def query(roles: Iterable[Role]) -> dict[str, Any]:
         "artefacts": {a.directory: a.sha256 for r in roles for a in r.artefacts},
         "ports": [p.number for r in roles for p in r.ports],
         "firewall": firewall_table(roles),
+        "containers": {c.name: c.switch for r in roles for c in r.containers},
+        "debs": {a.directory: a.package for r in roles for a in r.artefacts if a.package},
+        "gateway": next((gateway_query(r.gateway) for r in roles if r.gateway), None),
     }
+
+
+def gateway_query(gateway: Gateway) -> dict[str, Any]:
+    """What is asked about a gateway; of twin and documents only what differs is sent."""
+    return {
+        "path": gateway.path, "proven": gateway.proven_path, "status": list(gateway.status),
+        "twin": [gateway.twin_path, hashlib.sha256(gateway.twin).hexdigest()],
+        "documents": [gateway.documents_path, hashlib.sha256(gateway.documents).hexdigest()],
+    }  # fmt: skip
 
 
 def covers(asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: Observation) -> bool:
@@ -117,6 +135,10 @@ def covers(asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: Observatio
         if not set(wanted[key]) <= set(asked[key]):
             return False
     if wanted["units"] != asked["units"] or wanted["artefacts"] != asked["artefacts"]:
+        return False
+    if wanted["containers"] != asked["containers"]:
+        return False
+    if wanted["debs"] != asked["debs"] or wanted["gateway"] != asked["gateway"]:
         return False
     for path, (digest, secret) in wanted["paths"].items():
         if path not in asked["paths"]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploys import compare_files, compare_system, compare_units
+from deploys import compare_files, compare_gateway, compare_system, compare_units
 from deploys.change import STEPS, Change, keyed
 from deploys.model import Role, RoleError
 from deploys.observation import Observation
@@ -76,6 +76,8 @@ def wanted_entries(roles: Iterable[Role], key: bytes) -> dict[str, dict[str, Any
             out[f"unit:{unit.name}"] = {"role": role.name}
         for package in role.packages:
             out.setdefault(f"package:{package.name}", {"role": role.name})
+        if role.gateway:
+            out |= compare_gateway.entry(role, role.gateway, key)
         for a in role.artefacts:
             out[f"artefact:{a.directory}"] = {
                 "role": role.name, "version": a.version, "sha256": a.sha256,
@@ -108,6 +110,7 @@ def changes(
         *compare_system.sysctl_changes(roles, seen),
     ]
     found = compare_units.with_units(roles, seen, found)
+    found = compare_gateway.with_gateway(roles, seen, found, key)
     kept = tuple(sorted(p for p in keep if f"file:{p}" in entries))
     for path in kept:  # the record keeps saying what we last wrote, so the drift stays visible
         before = seen.entry(f"file:{path}")
@@ -116,6 +119,8 @@ def changes(
         else:
             entries[f"file:{path}"] = dict(before)
     verify = {f.path: f.digest for r in roles for f in r.files if f.path not in kept}
+    for gateway in (r.gateway for r in roles if r.gateway):
+        verify |= compare_gateway.verify(gateway)
     order = {name: n for n, name in enumerate(STEPS)}
     return Plan(
         changes=tuple(sorted(found, key=lambda c: order[c.step])),

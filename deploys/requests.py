@@ -14,8 +14,8 @@ from deploys.change import Change
 from deploys.plan import Plan
 
 AGENT = Path(__file__).resolve().parent / "agent"
-LOOKING = ("look", "observe")
-ACTING = ("look", "write", "system", "units", "act")
+LOOKING = ("look", "gateway_look", "observe")
+ACTING = ("look", "write", "system", "units", "gateway_look", "gateway", "act")
 _IMPORT = re.compile(r"^from deploys\.agent\.\w+ import (\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from deploys.agent.gateway import do_gateway
 from deploys.agent.look import RUN, read
 from deploys.agent.system import do_accounts, do_artefacts, do_directories, do_packages, do_sysctls
 from deploys.agent.units import do_confirm, do_firewall, do_units
@@ -22,6 +23,7 @@ DO = {
     "firewall": do_firewall,
     "confirm": do_confirm,
     "units": do_units,
+    "gateway": do_gateway,
     "finish": do_finish,
 }
 WAIT_S = 600  # for the last command of a run whose controller died

@@ -7,6 +7,7 @@ import pwd
 import re
 import time
 
+from deploys.agent.gateway_look import look_gateway
 from deploys.agent.look import (
     RUN,
     STAGING,
@@ -151,6 +152,7 @@ def observe(request):
         "artefacts": {d: artefact(d, digest) for d, digest in request["artefacts"].items()},
         "listeners": listeners(request["ports"]),
         "firewall": firewall(request["firewall"]),
+        "gateway": look_gateway(request["gateway"]),
         "applied": applied,
         "pending": pending,
         "holder": holder(),
