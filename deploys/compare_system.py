@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from deploys.change import Change
 from deploys.model import Role
@@ -26,13 +27,14 @@ def account_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
     out = []
     for group in dict.fromkeys(g for role in roles for g in role.groups):
         if group.name not in seen.groups:
-            out.append(
-                Change("accounts", group.name, f"+ group {group.name}", {"group": group.name})
-            )
+            payload: dict[str, Any] = {"group": group.name, "gid": group.gid}
+            out.append(Change("accounts", group.name, f"+ group {group.name}", payload))
     for user in dict.fromkeys(u for role in roles for u in role.users):
         wanted = {"group": user.group, "home": user.home, "shell": user.shell}
+        if user.uid is not None:
+            wanted["uid"] = str(user.uid)
         now = seen.users.get(user.name)
-        if now != wanted:
+        if now is None or any(now.get(k) != v for k, v in wanted.items()):
             line = f"{'~' if now else '+'} user {user.name} (group {user.group}, {user.shell})"
             payload = {"user": {**wanted, "name": user.name, "exists": bool(now)}}
             out.append(Change("accounts", user.name, line, payload))
@@ -67,10 +69,12 @@ def artefact_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
             continue
         staged = bool(now.get("staged"))
         how = "uploaded before" if staged else "upload"
-        line = f"+ artefact {a.name} {a.version} in {a.directory} (sha256 {a.sha256[:12]}, {how})"
+        where = f"as package {a.package}" if a.package else f"in {a.directory}"
+        line = f"+ artefact {a.name} {a.version} {where} (sha256 {a.sha256[:12]}, {how})"
         payload = {
             "name": a.name, "version": a.version, "sha256": a.sha256,
-            "directory": a.directory, "staged": staged,
+            "directory": a.directory, "staged": staged, "package": a.package,
+            "guards": list(a.guards), "source": a.source,
         }  # fmt: skip
         out.append(Change("artefacts", a.directory, line, payload, path=a.directory))
     return out

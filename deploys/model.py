@@ -90,8 +90,9 @@ class Artefact:
     beside itself and renamed.
 
     With `package` it is a deb of that name instead: installed with its dependencies and held,
-    with a marker in `directory`. What stands below `guards` keeps its owner and mode whatever
-    the package's own scripts do; with one of `refuses` installed the run stops beforehand.
+    with a marker in `directory`; `source` is the operator's own file of it. What stands below
+    `guards` keeps its owner and mode whatever the package's own scripts do; with one of
+    `refuses` installed the run stops beforehand.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Artefact:
     sha256: str
     directory: str
     package: str = ""
+    source: str = ""
     guards: tuple[str, ...] = ()
     refuses: tuple[str, ...] = ()
 

@@ -5,8 +5,9 @@ import shutil
 import sys
 import zipfile
 
+from deploys.agent.apt import apt_install, install_deb
 from deploys.agent.look import STAGING, load, sh, sha256, sysctl
-from deploys.agent.write import POLICY, POLICY_TEXT, Stop, must, write_json, write_whole
+from deploys.agent.write import Stop, must, write_json
 
 
 def do_packages(r):
@@ -17,34 +18,13 @@ def do_packages(r):
         )
     if not r["install"]:
         return
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    ours = not os.path.exists(POLICY)
-    if ours:
-        write_whole(POLICY, POLICY_TEXT, 0o755)
-    try:
-        must([*apt, "update"], "apt-get update failed; check the host's way out and its clock")
-        must(
-            [
-                *apt,
-                "install",
-                "-y",
-                "--no-install-recommends",
-                "-o",
-                "Dpkg::Options::=--force-confold",
-                *r["install"],
-            ],
-            "apt-get install {} failed".format(" ".join(r["install"])),
-            1800,
-        )
-    finally:
-        if ours:
-            os.unlink(POLICY)
+    apt_install(r["install"])
 
 
 def do_accounts(r):
-    for name in r["groups"]:
-        must(["groupadd", "--system", name], f"group {name} could not be made")
+    for name, gid in r["groups"]:
+        number = ["-g", str(gid)] if gid is not None else []
+        must(["groupadd", "--system", *number, name], f"group {name} could not be made")
     for u in r["users"]:
         if u["exists"]:
             argv = ["usermod", "-g", u["group"], "-d", u["home"], "-s", u["shell"], u["name"]]
@@ -61,6 +41,8 @@ def do_accounts(r):
                 u["shell"],
                 u["name"],
             ]
+        if u.get("uid"):
+            argv[1:1] = ["-u", u["uid"]]
         must(argv, "user {} could not be made".format(u["name"]))
 
 
@@ -74,7 +56,8 @@ def do_directories(r):
 def do_artefacts(r):
     for a in r["artefacts"]:
         staged, target = STAGING % a["sha256"], a["directory"]
-        if (load(target + "/.artefact.json") or {}).get("sha256") == a["sha256"]:
+        marker = load(target + "/.artefact.json") or {}
+        if marker.get("sha256") == a["sha256"] and not a.get("package"):
             continue  # a run that died had come further than it could tell
         if os.path.islink(staged) or sha256(staged) != a["sha256"]:
             os.unlink(staged)
@@ -83,6 +66,9 @@ def do_artefacts(r):
                     a["name"], a["version"]
                 )
             )
+        if a.get("package"):
+            install_deb(a, staged)
+            continue
         new, old = target + ".unpacking", target + ".old"
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
