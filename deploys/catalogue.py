@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deploys import artefacts, versions
+from deploys.app_inputs import role_of_app
 from deploys.model import Machine, Role
 from deploys.pki import Pki
 from deploys.roles.base import base_role
@@ -45,6 +47,11 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
         credentials = pki.host(host.name, [host.private_address])
         env = run.world.env
         roles.append(opensearch_role(settings, host, hosts, machine, credentials, env=env))
+    if host.role == "app" and (entry == "app" or (entry == "site" and run.site.app.image)):
+        roles.append(role_of_app(run, host, hosts, machine))
+    elif host.role == "app" and entry == "site":
+        left_out = f"{host.name}: no image under [app] in site.toml, so the services are left out"
+        roles[0] = replace(roles[0], notes=(*roles[0].notes, left_out))
     return roles
 
 

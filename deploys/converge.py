@@ -68,7 +68,9 @@ def make_plan(entry: str, run: Run, catalogue: Catalogue) -> tuple[Sequence[Role
     """The plan of this host, shown to the person; refuses what must not begin."""
     roles, seen = observe(entry, run, catalogue)
     try:
-        plan = changes(roles, seen, key=run.record_key, commit=run.commit, keep=run.keep)
+        plan = changes(
+            roles, seen, key=run.record_key, commit=run.commit, keep=run.keep, rollback=run.rollback
+        )
     except RoleError as problem:
         raise StoppedBeforeChangeError(f"{host.name}: {problem}") from None
     show_diff = bool(host.state.config.DIFF)
@@ -133,4 +135,5 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
         # One node of the cluster at a time, in order; each is a barrier for all hosts.
         mine = step("rolling") if name == host.name else []
         steps.carry_out(label="rolling", changes=mine, name=f"Restart cluster units of {name}")
+    steps.carry_out(label="containers", changes=step("containers"), name="Replace containers")
     steps.request(wanted=closing, name="Close the record")

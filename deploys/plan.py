@@ -12,7 +12,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploys import compare_files, compare_gateway, compare_system, compare_units
+from deploys import (
+    compare_containers,
+    compare_files,
+    compare_gateway,
+    compare_system,
+    compare_units,
+)
 from deploys.change import STEPS, Change, keyed
 from deploys.model import Role, RoleError
 from deploys.observation import Observation
@@ -74,6 +80,8 @@ def wanted_entries(roles: Iterable[Role], key: bytes) -> dict[str, dict[str, Any
             out[f"link:{link.path}"] = {"role": role.name, "target": link.target}
         for unit in role.units:
             out[f"unit:{unit.name}"] = {"role": role.name}
+        for item in role.containers:
+            out[f"container:{item.name}"] = compare_containers.entry(role, item)
         for package in role.packages:
             out.setdefault(f"package:{package.name}", {"role": role.name})
         if role.gateway:
@@ -92,10 +100,14 @@ def changes(
     key: bytes,
     commit: str,
     keep: Collection[str] = (),
+    rollback: bool = False,
 ) -> Plan:
-    """Everything that differs. `keep` names paths whose state on the host is left as it is.
+    """Everything that differs. `keep` names paths whose state on the host is left as it is;
+    `rollback` wants the containers' earlier images.
 
-    Raises RoleError when the roles contradict each other."""
+    Raises RoleError when the roles contradict each other, or nothing is there to go back to."""
+    if rollback:
+        roles = compare_containers.rolled_back(roles, seen)
     check_roles(roles)
     entries = wanted_entries(roles, key)
     files = compare_files.file_changes(roles, seen, entries, key, keep)
@@ -110,6 +122,7 @@ def changes(
         *compare_system.sysctl_changes(roles, seen),
     ]
     found = compare_units.with_units(roles, seen, found)
+    found += compare_containers.container_changes(roles, seen, key)
     found = compare_gateway.with_gateway(roles, seen, found, key)
     kept = tuple(sorted(p for p in keep if f"file:{p}" in entries))
     for path in kept:  # the record keeps saying what we last wrote, so the drift stays visible

@@ -14,8 +14,20 @@ from deploys.change import Change
 from deploys.plan import Plan
 
 AGENT = Path(__file__).resolve().parent / "agent"
-LOOKING = ("look", "gateway_look", "observe")
-ACTING = ("look", "write", "system", "units", "gateway_look", "gateway", "act")
+LOOKING = ("look", "docker", "gateway_look", "observe")
+ACTING = (
+    "look",
+    "docker",
+    "write",
+    "apt",
+    "system",
+    "units",
+    "images",
+    "containers",
+    "gateway_look",
+    "gateway",
+    "act",
+)
 _IMPORT = re.compile(r"^from deploys\.agent\.\w+ import (\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 
 
@@ -55,7 +67,7 @@ def step(name: str, changes: Sequence[Change]) -> dict[str, Any]:
         }  # fmt: skip
     if name == "accounts":
         return {
-            "do": name, "groups": [p["group"] for p in payloads if "group" in p],
+            "do": name, "groups": [[p["group"], p["gid"]] for p in payloads if "group" in p],
             "users": [p["user"] for p in payloads if "user" in p],
         }  # fmt: skip
     if name == "files":
@@ -63,6 +75,8 @@ def step(name: str, changes: Sequence[Change]) -> dict[str, Any]:
             "do": name, "files": [p for p in payloads if "remove" not in p],
             "remove": [p["remove"] for p in payloads if "remove" in p],
         }  # fmt: skip
+    if name == "containers":
+        return {"do": name, "groups": payloads[0]["groups"], name: payloads}
     if name == "firewall":
         return {"do": name, **payloads[0]} if payloads else {"do": name}
     if name in ("units", "rolling"):

@@ -36,6 +36,8 @@ class Run:
     site: SiteSpec
     dry: bool  # nothing will be executed: --dry, or --json without -y
     keep: frozenset[str]  # paths to leave as they are on the hosts
+    rollback: bool  # containers go back to the image before the site file's
+    allow_breaking: bool  # the gateway may get documents that break callers
     who: str
     at: str  # start, UTC
     commit: str
@@ -75,6 +77,14 @@ def _refuse_flags(flags: Mapping[str, Any], inventory: Inventory) -> None:
             )
 
 
+def _said_yes(flags: Mapping[str, Any], name: str) -> bool:
+    """`--data NAME=yes`; any other value is a slip."""
+    given = [x.split("=", 1)[1] for x in flags.get("data") or () if x.startswith(f"{name}=")]
+    if given and set(given) != {"yes"}:
+        raise StoppedBeforeChangeError(f"{name}={given[0]} means nothing; use {name}=yes")
+    return bool(given)
+
+
 def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Load the world that DEPLOY_ENV names; returns pyinfra's groups."""
     flags = _flags()
@@ -96,6 +106,8 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
             site=site,
             dry=bool(flags.get("dry") or (flags.get("json_output") and not flags.get("yes"))),
             keep=frozenset(path for given in keep for path in given.split(",")),
+            rollback=_said_yes(flags, "rollback"),
+            allow_breaking=_said_yes(flags, "allow_breaking"),
             who=stamp.who(),
             at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             commit=stamp.commit(),

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from deploys import placement
 from deploys.heap import HeapError, HeapPlan, expected_memory_mb, heap_plan
+from deploys.model import RoleError
 from deploys.secret_settings import SecretsSettings
 from deploys.settings import (
     AppSettings,
@@ -20,6 +22,7 @@ from deploys.settings import (
     KongSettings,
     Network,
     OpenSearchSettings,
+    Service,
 )
 from inventories import sizes
 from inventories.errors import SpecError
@@ -81,6 +84,9 @@ class HostTable(_Table):
     static_ip: bool | None = Field(
         default=None, description="keep its public address for good; unset: only kong hosts"
     )
+    services: tuple[Service, ...] = Field(
+        default=(), description="story services of this app host; unset: all of them"
+    )
 
     @property
     def memory_mb(self) -> int:
@@ -129,6 +135,11 @@ def load_site(world: World) -> SiteSpec:
         errors = [e for e in error.errors() if not _is_echo(e)]
         raise _refuse([_problem(e, layers) for e in errors], layers) from None
     problems = _cross_problems(spec, layers)
+    if spec.kong.package == "standin" and not world.is_lab:
+        problems.append(
+            f'{layers.place(("kong", "package"))}: kong.package: "standin" is not Kong but a '
+            f'stand-in for rehearsals, and {world.env} is none; valid: "kong"'
+        )
     if problems:
         raise _refuse(problems, layers)
     base = spec.base.model_copy(update={"operator_networks": spec.site.operator_networks})
@@ -153,6 +164,7 @@ def _cross_problems(spec: SiteSpec, layers: Layers) -> list[str]:
             f"{place}: secrets.api_keys.{name}: no [[kong.consumers]] has this name; "
             f"there are {', '.join(consumers)}"
         )
+    out += _services_problems(spec, layers)
     for host in spec.by_role("opensearch"):
         try:
             spec.heap(host)
@@ -164,6 +176,27 @@ def _cross_problems(spec: SiteSpec, layers: Layers) -> list[str]:
                 f"{layers.place(path)}: {'.'.join(path)}: {host.name} is a {host.size} "
                 f"({host.memory_mb} MiB, about {usable} usable): {error}"
             )
+    return out
+
+
+def _services_problems(spec: SiteSpec, layers: Layers) -> list[str]:
+    """Services named for hosts that cannot have any, or left without a host."""
+    out = []
+    for host in spec.hosts:
+        if host.services and host.role != "app":
+            place = layers.place(("hosts", host.name, "services"))
+            out.append(f"{place}: hosts.{host.name}.services: only app hosts have services")
+    apps = spec.by_role("app")
+    if not apps or out:
+        return out
+    try:
+        placement.upstreams(
+            spec.app, [placement.AppHost(host.name, "", host.services) for host in apps]
+        )
+    except RoleError as error:
+        named = next(host for host in apps if host.services)
+        path = ("hosts", named.name, "services")
+        out.append(f"{layers.place(path)}: {'.'.join(path)}: {error}")
     return out
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from deploys.agent.containers import do_containers
 from deploys.agent.gateway import do_gateway
 from deploys.agent.look import RUN, read
 from deploys.agent.system import do_accounts, do_artefacts, do_directories, do_packages, do_sysctls
@@ -24,6 +25,7 @@ DO = {
     "confirm": do_confirm,
     "units": do_units,
     "gateway": do_gateway,
+    "containers": do_containers,
     "finish": do_finish,
 }
 WAIT_S = 600  # for the last command of a run whose controller died

@@ -7,6 +7,7 @@ import pwd
 import re
 import time
 
+from deploys.agent.docker import containers
 from deploys.agent.gateway_look import look_gateway
 from deploys.agent.look import (
     RUN,
@@ -94,16 +95,24 @@ def accounts(users, groups):
         except KeyError:
             continue
         group = name_of(grp.getgrgid, u.pw_gid)
-        found[name] = {"group": group, "home": u.pw_dir, "shell": u.pw_shell}
+        found[name] = {
+            "group": group,
+            "home": u.pw_dir,
+            "shell": u.pw_shell,
+            "uid": str(u.pw_uid),
+        }
     known = {g.gr_name for g in grp.getgrall()}
     return found, [g for g in groups if g in known]
 
 
-def artefact(directory, digest):
-    marker = load(os.path.join(directory, ".artefact.json"))
+def artefact(directory, digest, installed=""):
+    """What stands there; of a package `installed` is the version, None when it is not."""
+    marker = load(os.path.join(directory, ".artefact.json")) or {}
     staged = STAGING % digest
+    if installed != "" and marker.get("installed") != installed:
+        marker = {}  # removed, or replaced by another version, by hand
     return {
-        "sha256": (marker or {}).get("sha256"),
+        "sha256": marker.get("sha256"),
         "staged": os.path.isfile(staged)
         and not os.path.islink(staged)
         and sha256(staged) == digest,
@@ -129,7 +138,7 @@ def observe(request):
     if request.get("settle"):
         settle()
     disk = os.statvfs("/")
-    versions, broken = packages(request["packages"])
+    versions, broken = packages([*request["packages"], *request["debs"].values()])
     users, groups = accounts(request["users"], request["groups"])
     applied, pending = load(STATE + "/applied.json"), load(STATE + "/pending.json")
     paths = dict(request["paths"])
@@ -144,14 +153,18 @@ def observe(request):
         "disk_free_mb": disk.f_bavail * disk.f_frsize // 1048576,
         "dpkg_broken": broken,
         "paths": {path: look(path, digest, secret) for path, (digest, secret) in paths.items()},
-        "packages": versions,
+        "packages": {name: versions[name] for name in request["packages"]},
         "users": users,
         "groups": groups,
         "units": units(request["units"]),
         "sysctls": {key: sysctl(key) for key in request["sysctls"]},
-        "artefacts": {d: artefact(d, digest) for d, digest in request["artefacts"].items()},
+        "artefacts": {
+            d: artefact(d, digest, versions[request["debs"][d]] if d in request["debs"] else "")
+            for d, digest in request["artefacts"].items()
+        },
         "listeners": listeners(request["ports"]),
         "firewall": firewall(request["firewall"]),
+        "containers": containers(request["containers"]),
         "gateway": look_gateway(request["gateway"]),
         "applied": applied,
         "pending": pending,

@@ -119,7 +119,7 @@ _OPERATOR = (Rule("operator", "[A-Z]+", "/[^#]*"),)
 RULES: tuple[Rule, ...] = (*_STORY, *_MONITOR, *_BACKUP, *_PEER, *_OPERATOR)
 
 #: Roles that people and services hold a certificate for; `peer` belongs to hosts.
-CLIENT_ROLES = ("story", "operator", "monitor", "backup")
+CLIENT_ROLES = ("story", "operator", "monitor", "backup", "gateway")
 
 
 def decide(role: str, method: str, raw_uri: str) -> Verdict:

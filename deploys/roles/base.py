@@ -20,6 +20,10 @@ SSHD = "/etc/ssh/sshd_config.d/10-fountainai.conf"  # sorts before cloud-init's:
 SEARCH_USER = "opensearch"
 #: Who may connect to the node's own ports: nginx's workers, root's health check, the node itself.
 NODE_USERS = ("root", "www-data", SEARCH_USER)
+CONTAINER_BRIDGE = "docker0"
+CONTAINER_NETWORK = "172.17.0.0/16"
+#: Who may connect to containers: nginx's workers, root's readiness check.
+CONTAINER_USERS = ("root", "www-data")
 
 
 def base_role(
@@ -32,7 +36,7 @@ def base_role(
     """The base role of `host`. `hosts` is the whole inventory, `door_networks` the networks from
     `[opensearch]` that may reach the search door besides app hosts, search hosts and operators."""
     search = host.role == "opensearch"
-    body = firewall.table(*_rules(settings, host, list(hosts), door_networks))
+    body = firewall.table(*_rules(settings, host, list(hosts), door_networks), _containers(host))
     units = [
         # Debian's own service loads and flushes every table, Docker's included.
         Unit("nftables.service", enabled=False, running=False),
@@ -107,6 +111,10 @@ def _tunnel(host: HostLike) -> str:
     return f"{host.private_address}:{ports.DOOR_PORT}" if host.role == "opensearch" else ""
 
 
+def _containers(host: HostLike) -> list[tuple[str, str]]:
+    return [(CONTAINER_BRIDGE, CONTAINER_NETWORK)] if host.role == "app" else []
+
+
 def _rules(
     settings: BaseSettings,
     host: HostLike,
@@ -115,6 +123,14 @@ def _rules(
 ) -> tuple[list[firewall.Opening], list[firewall.Loopback]]:
     operators = settings.operator_networks
     openings = [firewall.opening(22, operators)]
+    if host.role == "app":
+        gateways = private_addresses(of_role(hosts, "kong"))
+        openings.append(firewall.opening(ports.APP_PORT, [*operators, *gateways]))
+        bridge = firewall.Loopback((ports.CONTAINER_PORT,), CONTAINER_USERS, CONTAINER_BRIDGE)
+        return openings, [bridge]
+    if host.role == "kong":
+        openings.append(firewall.public(ports.GATEWAY_PORT))
+        return openings, [firewall.Loopback((ports.KONG_STATUS_PORT,), ("root",))]
     if host.role != "opensearch":
         return openings, []
     peers = private_addresses(h for h in of_role(hosts, "opensearch") if h.name != host.name)

@@ -19,19 +19,31 @@ class Opening:
 
     port: int
     sources: tuple[IPv4Network, ...]
+    public: bool = False  # whoever asks
 
 
 @dataclass(frozen=True)
 class Loopback:
-    """TCP ports on loopback that only these local users may connect to."""
+    """TCP ports on loopback that only these local users may connect to; with `bridge`, ports of
+    the containers behind it, whether by their own address or by one published on loopback."""
 
     ports: tuple[int, ...]
     users: tuple[str, ...]
+    bridge: str = ""
+
+    @property
+    def way_out(self) -> str:
+        return f'oifname "{self.bridge}"' if self.bridge else 'oif "lo"'
 
 
 def opening(port: int, sources: Sequence[IPv4Network | str]) -> Opening:
     """An opening with its sources merged of doubles and in numeric order."""
     return Opening(port, tuple(sorted({IPv4Network(source) for source in sources})))
+
+
+def public(port: int) -> Opening:
+    """An opening for everyone."""
+    return Opening(port, (), public=True)
 
 
 def _source(network: IPv4Network) -> str:
@@ -43,18 +55,24 @@ def _chain(name: str, hook: str, priority: str, policy: str, rules: Sequence[str
     return [f"\tchain {name} {{", *(f"\t\t{line}" for line in (head, *rules)), "\t}"]
 
 
-def table(openings: Sequence[Opening], loopback: Sequence[Loopback] = ()) -> str:
-    """The table as `nft --guid list table inet host` prints it once it is loaded."""
+def table(
+    openings: Sequence[Opening],
+    loopback: Sequence[Loopback] = (),
+    containers: Sequence[tuple[str, str]] = (),
+) -> str:
+    """The table as `nft --guid list table inet host` prints it once it is loaded. `containers`
+    are bridges and their networks: no packet from elsewhere may be addressed there."""
     accepts = [
         f"ip saddr {_source(source)} tcp dport {item.port} accept"
         for item in openings
         for source in item.sources
-    ]
+    ] + [f"tcp dport {item.port} accept" for item in openings if item.public]
     prerouting = [
         'iif "lo" accept',
         "ip daddr 127.0.0.0/8 drop",  # a crafted route must not reach what listens on loopback
+        *(f'iifname != "{bridge}" ip daddr {network} drop' for bridge, network in containers),
         *accepts,
-        *(f"tcp dport {item.port} drop" for item in openings),
+        *(f"tcp dport {item.port} drop" for item in openings if not item.public),
     ]
     received = [
         "ct state established,related accept",
@@ -73,8 +91,8 @@ def table(openings: Sequence[Opening], loopback: Sequence[Loopback] = ()) -> str
         for item in loopback
         for port in item.ports
         for rule in (
-            *(f'oif "lo" tcp dport {port} meta skuid "{user}" accept' for user in item.users),
-            f'oif "lo" tcp dport {port} ct state new reject with tcp reset',
+            *(f'{item.way_out} tcp dport {port} meta skuid "{u}" accept' for u in item.users),
+            f"{item.way_out} tcp dport {port} ct state new reject with tcp reset",
         )
     ]
     chains = [_chain("prerouting", "prerouting", "raw", "accept", prerouting)]
