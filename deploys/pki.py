@@ -2,7 +2,8 @@
 
 Guarantees: made on demand, each file whole (temporary file, rename), one maker at a time, renewed
 when less than 30 days are left, keys 0600. The authority's key never leaves this folder; a host
-only ever gets its own key, the authority's certificate and the revocation list.
+only ever gets its own key, the certificates to trust and the revocation lists. A replaced
+certificate waits in `retiring/` until it is put on the list.
 """
 
 from __future__ import annotations
@@ -15,27 +16,16 @@ from pathlib import Path
 from cryptography import x509
 
 from deploys import x509 as certificates
+from deploys.authority import RENEW_DAYS, Authority, Phase, PkiError, read_pair, store_pair
 from deploys.door.rules import CLIENT_ROLES, organisation
-from deploys.secrets import (
-    Secret,
-    SecretError,
-    locked,
-    private_directory,
-    read_private,
-    write_private,
-)
+from deploys.secrets import Secret, locked, private_directory, write_private
 from deploys.x509 import Pair
-
-RENEW_DAYS = 30
-
-
-class PkiError(SecretError):
-    """An authority that cannot be used; the message says how to get a usable one."""
 
 
 @dataclass(frozen=True)
 class HostCredentials:
-    """What a search host gets: its certificate and key, whom it trusts, who is revoked."""
+    """What a host gets: its certificate and key, whom it trusts, who is revoked. `ca` and `crl`
+    are of two authorities while one follows the other."""
 
     certificate: bytes
     key: Secret
@@ -56,10 +46,11 @@ class Pki:
         self.folder = secrets_dir / "pki"
         self.env = env
         self._now = now
+        self._authority = Authority(self.folder, env, now)
 
     @property
     def ca_path(self) -> Path:
-        """The authority's certificate; clients verify the door with it."""
+        """The certificates to trust; clients verify the door and the gateway with them."""
         return self.folder / "ca.pem"
 
     def client_paths(self, role: str) -> tuple[Path, Path]:
@@ -72,8 +63,8 @@ class Pki:
     def ensure(self) -> None:
         """Make or renew the authority's list and every client certificate that needs it."""
         with locked(self.folder):
-            ca = self._authority()
-            self._crl(ca)
+            ca = self._authority.signing()
+            self._authority.crls()
             for role in CLIENT_ROLES:
                 name = certificates.subject(organisation(self.env), role)
                 self._leaf(ca, self.folder / role, name, ())
@@ -81,27 +72,95 @@ class Pki:
     def host(self, name: str, alternatives: Sequence[str]) -> HostCredentials:
         """Credentials of a host for its name and `alternatives` (private address, other names)."""
         with locked(self.folder):
-            ca = self._authority()
+            ca = self._authority.signing()
             private_directory(self.folder / "hosts")
             subject = certificates.subject(organisation(self.env), name, unit="hosts")
             wanted = tuple(dict.fromkeys((name, *alternatives)))
             pair = self._leaf(ca, self.folder / "hosts" / name, subject, wanted)
-            return HostCredentials(pair.pem, Secret(pair.key_pem), ca.pem, self._crl(ca))
+            trusted, lists = self._authority.bundle(), self._authority.crls()
+            return HostCredentials(pair.pem, Secret(pair.key_pem), trusted, lists)
 
     def revoke(self, role: str) -> None:
-        """Put a client role's present certificate on the list and issue another one."""
+        """Put a client role's present certificate on the list and issue another one, at once: for
+        a key that was stolen. `renew` and `retire` do it without an interruption."""
         path, key = self.client_paths(role)
         with locked(self.folder):
-            ca = self._authority()
-            old = x509.load_pem_x509_crl(self._crl(ca))
-            number = old.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-            present = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
-            serials = [entry.serial_number for entry in old] + [present]
-            content = certificates.new_crl(ca, self._now(), serials, number + 1)
-            write_private(self.folder / "crl.pem", content)
+            if self._authority.phase() == "issue":  # the old list could not be signed any more
+                raise PkiError("the authority is being changed; finish it first: secrets list")
+            self._authority.revoke([_load(path).serial_number])
             path.unlink()
             key.unlink()
         self.ensure()
+
+    def renew(self, leaf: str) -> None:
+        """Issue another certificate and key for `story` or `hosts/search-1`; the present one stays
+        valid until `retire`. PkiError while one is still to be retired."""
+        with locked(self.folder):
+            self._quiet()
+            ca, path = self._authority.signing(), self.folder / leaf
+            pair = read_pair(path)
+            if pair is None:
+                raise PkiError(f"there is no certificate {leaf} yet; the next converge makes it")
+            if self.retiring(leaf) is not None:
+                raise PkiError(f"{leaf} was renewed already and its old certificate still passes")
+            self._waits(leaf, pair)
+            names = tuple(sorted(certificates.alternatives_of(pair.certificate)))
+            made = certificates.new_leaf(
+                ca, pair.certificate.subject, self._now(), server=bool(names), alternatives=names
+            )
+            store_pair(path, made)
+
+    def retire(self, leaf: str) -> None:
+        """Put the certificate that `renew` replaced on the list."""
+        with locked(self.folder):
+            before = self.retiring(leaf)
+            if before is None:
+                raise PkiError(f"no certificate {leaf} waits to be retired")
+            self._authority.revoke([before.serial_number])
+            (self.folder / "retiring" / leaf).with_suffix(".pem").unlink()
+
+    def retiring(self, leaf: str) -> x509.Certificate | None:
+        """The certificate that `renew` replaced and that is still valid."""
+        path = (self.folder / "retiring" / leaf).with_suffix(".pem")
+        before = _load(path) if path.exists() else None
+        # The same one is there when a run died before it was replaced.
+        return None if before is None or before == self.certificate(leaf) else before
+
+    def adopt(self, own: Pair) -> None:
+        """Use the operator's own authority; PkiError when another one is in use."""
+        with locked(self.folder):
+            self._authority.adopt(own)
+
+    def phase(self) -> Phase:
+        """Where a change to another authority stands."""
+        return self._authority.phase() if self.ca_path.exists() else "steady"
+
+    def change_authority(self, own: Pair | None = None) -> Phase:
+        """One step of a change: trust a next authority, let it sign, or drop the one before.
+        Everyone has to have converged in between. Returns the phase that is reached."""
+        with locked(self.folder):
+            phase = self._authority.phase() if self.ca_path.exists() else "steady"
+            if phase == "steady":
+                if not self.ca_path.exists():
+                    raise PkiError("there is no authority yet; the first converge makes it")
+                self._quiet(leafs_too=True)
+                self._authority.begin(own)
+            elif phase == "trust":
+                self._authority.switch()
+            else:
+                self._authority.drop()
+        self.ensure()
+        return self._authority.phase()
+
+    def leafs(self) -> list[str]:
+        """Client roles and hosts that have a certificate."""
+        hosts = sorted(p.stem for p in self.folder.glob("hosts/*.pem"))
+        clients = [role for role in CLIENT_ROLES if (self.folder / f"{role}.pem").exists()]
+        return [*clients, *(f"hosts/{name}" for name in hosts)]
+
+    def certificate(self, leaf: str) -> x509.Certificate:
+        """A certificate by its name without suffix: `ca`, `story`, `hosts/search-1`."""
+        return _load(self.folder / f"{leaf}.pem")
 
     def days_left(self) -> dict[str, int]:
         """Whole days until each certificate and the list expire, by file name without suffix."""
@@ -111,32 +170,27 @@ class Pki:
             for path in found
         }
 
-    def _authority(self) -> Pair:
-        path = self.folder / "ca"
-        if not path.with_suffix(".pem").exists():
-            # A key without certificate is what a killed run left: nothing was signed with it yet.
-            pair = certificates.new_ca(organisation(self.env), self._now())
-            return self._store(path, pair)
-        again = (
-            f"restore it from your backup, or move {self.folder} away to start a new authority "
-            "(every host and client then gets new certificates with the next converge)"
-        )
-        pair_or_none = self._read(path)
-        if pair_or_none is None or not pair_or_none.matches:
-            raise PkiError(f"{path}.key is missing, damaged or not the key of ca.pem; {again}")
-        left = (pair_or_none.certificate.not_valid_after_utc - self._now()).days
-        if left < RENEW_DAYS:
-            raise PkiError(f"the authority {path}.pem ends in {left} days; {again}")
-        return pair_or_none
+    def _quiet(self, *, leafs_too: bool = False) -> None:
+        """One change at a time: a certificate of a dropped authority is on nobody's list."""
+        if (phase := self._authority.phase()) != "steady":
+            raise PkiError(f"the authority is being changed ({phase}); finish it: secrets list")
+        if leafs_too and (waiting := [leaf for leaf in self.leafs() if self.retiring(leaf)]):
+            raise PkiError(f"retire first what was renewed: {', '.join(waiting)}")
+
+    def _waits(self, leaf: str, pair: Pair) -> None:
+        """Remember a certificate that is about to be replaced, before it is."""
+        path = (self.folder / "retiring" / leaf).with_suffix(".pem")
+        private_directory(path.parent)
+        write_private(path, pair.pem)
 
     def _leaf(self, ca: Pair, path: Path, name: x509.Name, alternatives: tuple[str, ...]) -> Pair:
-        pair = self._read(path)
+        pair = read_pair(path)
         if pair is not None and self._usable(pair, ca, name, alternatives):
             return pair
         made = certificates.new_leaf(
             ca, name, self._now(), server=bool(alternatives), alternatives=alternatives
         )
-        return self._store(path, made)
+        return store_pair(path, made)
 
     def _usable(self, pair: Pair, ca: Pair, name: x509.Name, alternatives: tuple[str, ...]) -> bool:
         certificate = pair.certificate
@@ -149,37 +203,9 @@ class Pki:
             and certificates.alternatives_of(certificate) == set(alternatives)
         )
 
-    def _crl(self, ca: Pair) -> bytes:
-        path = self.folder / "crl.pem"
-        if path.exists():
-            content = path.read_bytes()
-            try:
-                crl = x509.load_pem_x509_crl(content)
-                # A list of another authority would make nginx refuse everyone.
-                if crl.is_signature_valid(ca.certificate.public_key()):  # type: ignore[arg-type]
-                    return content
-            except ValueError:
-                pass
-        content = certificates.new_crl(ca, self._now())
-        write_private(path, content)
-        return content
 
-    def _read(self, path: Path) -> Pair | None:
-        try:
-            key = read_private(path.with_suffix(".key")).reveal()
-            return certificates.load_pair(path.with_suffix(".pem").read_bytes(), key)
-        except (FileNotFoundError, ValueError):
-            return None
-        except SecretError:
-            if path.with_suffix(".key").exists():
-                raise  # open to others: a person has to look at it
-            return None
-
-    def _store(self, path: Path, pair: Pair) -> Pair:
-        """Key first: a certificate without its key would look finished."""
-        write_private(path.with_suffix(".key"), pair.key_pem)
-        write_private(path.with_suffix(".pem"), pair.pem)
-        return pair
+def _load(path: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
 
 
 def _end(path: Path) -> datetime:

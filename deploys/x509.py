@@ -89,10 +89,12 @@ def _builder(
     )
 
 
-def new_ca(organisation: str, now: datetime) -> Pair:
-    """A self-signed authority that may sign leaves only (path length 0), P-256."""
+def new_ca(organisation: str, now: datetime, *, number: int = 1) -> Pair:
+    """A self-signed authority that may sign leaves only (path length 0), P-256.
+
+    Later ones carry their number: two of one name would be told apart by their keys alone."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = subject(organisation, f"{organisation} CA")
+    name = subject(organisation, f"{organisation} CA{f' {number}' if number > 1 else ''}")
     certificate = (
         _builder(name, name, key, now, CA_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -151,6 +153,21 @@ def signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def may_sign(certificate: x509.Certificate) -> bool:
+    """Whether it is an authority for certificates and revocation lists."""
+    find = certificate.extensions.get_extension_for_class
+    try:
+        if not find(x509.BasicConstraints).value.ca:
+            return False
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        usage = find(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return usage.key_cert_sign and usage.crl_sign
 
 
 def new_crl(ca: Pair, now: datetime, revoked: Sequence[int] = (), number: int = 1) -> bytes:
