@@ -13,6 +13,7 @@ from typing import Any
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 #: Words that YAML 1.1 readers take for something else than text.
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_LONGEST_KEY = 1000  # readers look for the colon within 1024 characters (YAML, simple keys)
 _SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -53,7 +54,10 @@ def _entry(head: str, value: Any, indent: str) -> list[str]:
 def _key(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeError(f"{key!r} is no key for a configuration")
-    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS else _scalar(key)
+    text = key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS else _scalar(key)
+    if len(text) > _LONGEST_KEY:
+        raise TypeError(f"{text[:40]}... is too long for a key")
+    return text
 
 
 def _scalar(value: Any) -> str:
