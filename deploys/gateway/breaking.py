@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 from deploys.gateway.compare_operations import Change, changes
@@ -43,6 +44,9 @@ class Finding:
         return f"{self.operation}: {self.what} ({self.service} #{self.pointer})"
 
 
+_Key = tuple[str, str]  # method, path without the names of its parameters
+
+
 @dataclass(frozen=True)
 class _Operation:
     service: str
@@ -58,25 +62,21 @@ def gate(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Findi
 
 def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Finding]:
     """Every difference, sorted by operation and place; empty for equal contracts."""
-    before, after = _operations(old), _operations(new)
     schemas: dict[tuple[str, str], Schemas] = {}
     found: list[Finding] = []
-    for key, was in before.items():
-        if key not in after:
+    for was, now in _pairs(_operations(old), _operations(new)):
+        if now is None and was is not None:
             found.append(_finding(was, Change(was.place.pointer, *_GONE)))
-    for key, now in after.items():
-        if key not in before:
+        elif was is None and now is not None:
             if old:
                 found.append(_finding(now, Change(now.place.pointer, *_NEW)))
-            continue
-        was = before[key]
-        if was.service != now.service:
-            told = f"is served by {now.service} instead of {was.service}"
-            found.append(
-                _finding(now, Change(now.place.pointer, "service-changed", told, Level.INFO))
-            )
-        one = schemas.setdefault((was.service, now.service), Schemas())
-        found += (_finding(now, change) for change in changes(was.place, now.place, one))
+        elif was is not None and now is not None:
+            if was.service != now.service:
+                told = f"is served by {now.service} instead of {was.service}"
+                moved = Change(now.place.pointer, "service-changed", told, Level.INFO)
+                found.append(_finding(now, moved))
+            one = schemas.setdefault((was.service, now.service), Schemas())
+            found += (_finding(now, change) for change in changes(was.place, now.place, one))
     return sorted(dict.fromkeys(found))
 
 
@@ -90,14 +90,25 @@ def _finding(operation: _Operation, change: Change) -> Finding:
     )
 
 
-def _operations(documents: Mapping[str, Document]) -> dict[tuple[str, str], _Operation]:
-    """(method, path without parameter names) -> operation."""
-    found = {}
+def _operations(documents: Mapping[str, Document]) -> dict[_Key, dict[str, _Operation]]:
+    """What each service has under a method and a path; several may have one (health)."""
+    found: dict[_Key, dict[str, _Operation]] = {}
     for service, document in sorted(documents.items()):
         for path, method, place in _in(document):
-            name = f"{method.upper()} {path}"
-            found[method, _PARAMETER.sub("{}", path)] = _Operation(service, name, place)
+            one = _Operation(service, f"{method.upper()} {path}", place)
+            found.setdefault((method, _PARAMETER.sub("{}", path)), {})[service] = one
     return found
+
+
+def _pairs(
+    before: dict[_Key, dict[str, _Operation]], after: dict[_Key, dict[str, _Operation]]
+) -> Iterator[tuple[_Operation | None, _Operation | None]]:
+    """Old and new operations that are the same for a client: of one service, else moved."""
+    for key in sorted(before.keys() | after.keys()):
+        old, new = dict(before.get(key, {})), dict(after.get(key, {}))
+        for service in sorted(old.keys() & new.keys()):
+            yield old.pop(service), new.pop(service)
+        yield from zip_longest(old.values(), new.values())
 
 
 def _in(document: Document) -> Iterator[tuple[str, str, Place]]:

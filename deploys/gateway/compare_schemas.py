@@ -36,6 +36,10 @@ class Edit:
     response: Level
 
 
+#: What passes though a validator would see a difference: fields that nobody had listed.
+TOLERATED = frozenset(["field-added", "object-opened"])
+
+
 class Schemas:
     """Compares schemas of an old document with those of a new one, each pair only once."""
 
@@ -84,11 +88,11 @@ class Schemas:
     def _covered(self, a: Shape, after: list[Shape], but: Shape | None = None) -> bool:
         """Whether all that `a` allows is allowed by one alternative of the new schema."""
         others = (b for b in after if b is not but and _near(a, b))
-        return any(all(not e.request for e in self._shape(a, b)) for b in others)
+        return any(all(not e.request and _strict(e) for e in self._shape(a, b)) for b in others)
 
     def _covers(self, before: list[Shape], b: Shape, but: Shape | None = None) -> bool:
         others = (a for a in before if a is not but and _near(b, a))
-        return any(all(not e.response for e in self._shape(a, b)) for a in others)
+        return any(all(not e.response and _strict(e) for e in self._shape(a, b)) for a in others)
 
     def _shape(self, old: Shape, new: Shape) -> Iterator[Edit]:
         at = new.pointer
@@ -215,6 +219,10 @@ def _listed(values: frozenset[str] | None) -> str:
 def _closed(shape: Shape) -> bool:
     place = shape.children.get("additionalProperties")
     return place is not None and not shapes(place)
+
+
+def _strict(edit: Edit) -> bool:
+    return edit.rule not in TOLERATED
 
 
 def _near(a: Shape, b: Shape) -> bool:
