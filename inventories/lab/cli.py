@@ -18,7 +18,7 @@ from rich.table import Table
 
 from inventories import worlds
 from inventories.errors import ProvisionError
-from inventories.lab import lifecycle, state, status
+from inventories.lab import lifecycle, publish, state, status
 from inventories.lab.errors import LabError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -75,6 +75,14 @@ def show(
         console.print(f"This lab is not complete: 'rehearse up --name {name}' completes it.")
     if untried := status.untried():
         console.print(untried)
+
+
+@app.command()
+def image(name: Name = DEFAULT) -> None:
+    """Build the services' image, push it to the lab's registry and name it in the lab's overlay."""
+    reference = publish.image(name, say)
+    typer.echo(reference)
+    say(f"The lab's app hosts run it after the next converge of lab '{name}'.")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inventories import worlds
-from inventories.lab import daemons, machine, network, process, rootfs, state
+from inventories.lab import daemons, machine, network, overlay, process, registry, rootfs, state
 from inventories.lab.driver import LabDriver
 from inventories.lab.errors import LabError
 from inventories.lab.state import ROOT, Lab
@@ -49,6 +49,7 @@ def up(
                 (ROOT / name).rmdir()
         LabDriver(name).power_on()
         lab = daemons.start_api(lab)
+        registry.again(lab)
         if not bare:
             provision(lab)
         return lab.changed(ready=True)
@@ -86,7 +87,7 @@ def make(name: str, *, subnet: str | None = None, rtt_ms: int = 0, site: Path | 
     if site is not None:
         copy = lab.directory / "site.toml"
         shutil.copyfile(site, copy)
-        lab = lab.changed(overlay=str(copy))
+        lab = overlay.again(lab.changed(overlay=str(copy)))
     network.up(lab)
     return lab
 
@@ -135,6 +136,7 @@ def remove(name: str) -> None:
     lab = state.find(name)
     directory = ROOT / name
     process.end(directory / "api.pid", grace_s=5)
+    process.end(directory / "registry.pid", grace_s=5)
     if lab is not None:
         driver = LabDriver(name)
         top = directory / "hosts"

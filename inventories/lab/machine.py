@@ -10,13 +10,13 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inventories.lab import cgroups
 from inventories.lab.errors import LabError
 from inventories.lab.rootfs import CACHE
-from inventories.lab.state import ROOT
+from inventories.lab.state import ROOT, locked
 
 FREE_DISK_GB = 4
 FREE_MEMORY_MB = 1500
@@ -36,6 +36,8 @@ TOOLS = {
     "mount": "mount",
     "losetup": "mount",
 }
+# the same for building the services' image
+IMAGE_TOOLS = {"buildah": "buildah", "skopeo": "skopeo", "mmdebstrap": "mmdebstrap"}
 KEYRINGS = Path("/usr/share/keyrings")  # of the archive; must know the keys of Debian 13
 PROBE = """
 set -e
@@ -92,23 +94,23 @@ def _available_mb() -> int:
     return 0
 
 
-def missing() -> list[str]:
+def missing(tools: Mapping[str, str] = TOOLS) -> list[str]:
     """Packages whose commands or keys are not here, sorted."""
-    wanted = {package for command, package in TOOLS.items() if not shutil.which(command)}
+    wanted = {package for command, package in tools.items() if not shutil.which(command)}
     if not list(KEYRINGS.glob("debian-archive-trixie-automatic.*")):
         wanted.add("debian-archive-keyring")
     return sorted(wanted)
 
 
-def install(say: Callable[[str], None]) -> None:
+def install(say: Callable[[str], None], tools: Mapping[str, str] = TOOLS) -> None:
     """Install what is missing; nothing is fetched when nothing is."""
-    packages = missing()
+    packages = missing(tools)
     if not packages:
         return
     say(f"Installing {', '.join(packages)}")
     _apt("update")
     _apt("install", "--yes", "--no-install-recommends", *packages)
-    left = missing()
+    left = missing(tools)
     if left:
         raise LabError(
             f"{', '.join(left)} cannot be had in a usable version from this machine's apt sources: "
@@ -116,9 +118,33 @@ def install(say: Callable[[str], None]) -> None:
         )
 
 
-def _apt(*arguments: str) -> None:
+def unpacked(package: str, say: Callable[[str], None]) -> Path:
+    """A folder with a package's files, fetched but not installed: no service of it ever starts."""
+    target = CACHE / f"package-{package}"
+    if target.exists():
+        return target
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with locked(CACHE, what="the cache of packages", wait_s=900):
+        if not target.exists():
+            say(f"Fetching {package}")
+            work = CACHE / f".build-{os.getpid()}-package"
+            (work / "deb").mkdir(parents=True)
+            try:
+                _apt("update")
+                # apt's own user may not write into that folder.
+                _apt("download", "-o", "APT::Sandbox::User=root", package, folder=work / "deb")
+                (deb,) = (work / "deb").glob("*.deb")
+                subprocess.run(["dpkg-deb", "-x", deb, work / "files"], check=True)
+                os.replace(work / "files", target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _apt(*arguments: str, folder: Path | None = None) -> None:
     done = subprocess.run(
         ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments],
+        cwd=folder,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

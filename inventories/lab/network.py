@@ -20,6 +20,7 @@ from inventories.lab.state import Lab
 
 RANGE = ipaddress.IPv4Network("10.83.0.0/16")
 FIRST_HOST, LAST_HOST = 11, 250
+REGISTRY_PORT = 5000  # of the lab's image registry, on the lab's gateway address
 MAX_MAP_COUNT = 262144  # what OpenSearch's own start check wants; a container cannot set it
 
 
@@ -87,7 +88,10 @@ def _mac(lab: Lab) -> str:
 
 
 def rules(lab: Lab) -> str:
-    """The lab's whole table in one transaction: a way out for its hosts, none to other labs."""
+    """The lab's whole table in one transaction: a way out for its hosts, none to other labs.
+
+    Only the lab's own hosts, and the machine, reach its registry.
+    """
     return f"""table ip {lab.table}
 delete table ip {lab.table}
 table ip {lab.table} {{
@@ -95,6 +99,10 @@ table ip {lab.table} {{
     type filter hook forward priority filter; policy accept;
     iifname "{lab.bridge}" oifname "{lab.bridge}" accept
     iifname "{lab.bridge}" oifname "flab*" drop
+  }}
+  chain input {{
+    type filter hook input priority filter; policy accept;
+    ip daddr {lab.gateway} tcp dport {REGISTRY_PORT} iifname != {{ "lo", "{lab.bridge}" }} drop
   }}
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;

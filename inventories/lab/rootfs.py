@@ -82,7 +82,7 @@ def _digest(lines: list[str], overlay: dict[str, tuple[bytes, int]]) -> str:
 
 
 def _build(target: Path, lines: list[str], overlay: bytes) -> None:
-    _remove_unfinished()
+    remove_unfinished()
     work = CACHE / f".build-{os.getpid()}"
     work.mkdir(mode=0o755)
     try:
@@ -115,9 +115,10 @@ def remove_killed_builds() -> None:
     """Remove what killed builds left; while somebody builds, there is nothing to remove."""
     if CACHE.exists():
         with contextlib.suppress(LabError), locked(CACHE, what="the image"):
-            _remove_unfinished()
+            remove_unfinished()
 
 
-def _remove_unfinished() -> None:
+def remove_unfinished() -> None:
+    """Remove work folders of builds; call with the cache's lock held."""
     for work in CACHE.glob(".build-*"):
         shutil.rmtree(work, ignore_errors=True)

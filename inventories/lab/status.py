@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from inventories import worlds
-from inventories.lab import cgroups, daemons
+from inventories.lab import cgroups, daemons, registry
 from inventories.lab.driver import LabDriver
 from inventories.lab.state import Lab
 
 DOOR_PORT = 9200  # on the private address of each search host
+APP_PORT = 8443  # the same of each app host
 GATEWAY_PORT = 443
 
 
@@ -45,8 +46,9 @@ def of(lab: Lab) -> dict[str, Any]:
         "urls": {
             "api": _up(lab.api),
             "door": _first(driver, generated, "opensearch", DOOR_PORT),
-            "services": None,
+            "services": _first(driver, generated, "app", APP_PORT),
             "gateway": _first(driver, generated, "kong", GATEWAY_PORT),
+            "registry": _up(f"https://{registry.address(lab)}"),
         },
         "files": {
             "ca": _there(secrets / "pki/ca.pem"),

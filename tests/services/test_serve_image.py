@@ -6,16 +6,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inventories.lab import image, machine, oci
 from story_services.image_lock import ROOTS, cut
 from tests.services.cli_support import ROOT, story
-from tests.services.image_support import Builder, Container, require_tools
+from tests.services.image_support import Container
 
 LOCK = (ROOT / "requirements.lock").read_text()
 
@@ -54,16 +54,14 @@ def test_all_that_the_services_import_is_in_the_image() -> None:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The image's file system and configuration."""
-    require_tools()
-    builder = Builder(tmp_path_factory.mktemp("image"))
-    try:
-        image = builder.build()
-        with builder.mounted(image) as root:
-            yield root, builder.config(image)
-    finally:
-        builder.remove()
+    machine.install(lambda _: None, machine.IMAGE_TOOLS)
+    made = image.build()
+    root = tmp_path_factory.mktemp("image")
+    oci.unpack(made, root)
+    root.chmod(0o755)  # not as pytest made it: the services have a user of their own
+    return root, oci.config(made)["config"]
 
 
 @pytest.mark.long
