@@ -4,11 +4,12 @@ machine and credentials. Reads keys and certificates from the operator's machine
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from deploys import artefacts, versions
+from deploys import artefacts, debs, versions
 from deploys.app_inputs import role_of_app
 from deploys.model import Machine, Role
 from deploys.pki import Pki
@@ -58,7 +59,12 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
 _one_fetch = threading.Lock()
 
 
-def source_of(name: str, version: str) -> Path:
-    """The checked archive on this machine, fetched once for all hosts; ArtefactError otherwise."""
+def source_of(artefact: Mapping[str, Any]) -> Path:
+    """The checked archive on this machine, fetched once for all hosts; ArtefactError otherwise.
+
+    `artefact` is the payload of its change."""
+    name, version = artefact["name"], artefact["version"]
     with _one_fetch:
+        if artefact["package"]:
+            return debs.find(debs.by_digest(artefact))
         return artefacts.fetch(Pinned(name, version, versions.OPENSEARCH_SHA256[version]))

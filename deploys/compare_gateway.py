@@ -8,6 +8,7 @@ documented interface is a problem that stops the run beforehand.
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,8 +16,12 @@ from typing import Any
 
 from deploys.change import Change, keyed
 from deploys.compare_files import expectation, since, unified
+from deploys.gateway import breaking
 from deploys.model import Gateway, Role
 from deploys.observation import Observation
+
+SHOWN = 5  # findings that a refusal names one by one
+ALLOW = "`allow_breaking = true` under [kong] in site.toml, or --data allow_breaking=yes"
 
 
 def entry(role: Role, gateway: Gateway, key: bytes) -> dict[str, dict[str, Any]]:
@@ -79,6 +84,28 @@ def difference(gateway: Gateway, seen: Observation) -> str:
     if old is None and (seen.gateway or {}).get("twin"):
         return ""  # the twin is as wanted already
     return unified(gateway.twin_path, (old or b"").decode(), gateway.twin.decode())
+
+
+def problems(roles: Sequence[Role], seen: Observation) -> list[str]:
+    """Sentences that stop the run: operations that callers of today would miss."""
+    out = []
+    for gateway in (r.gateway for r in roles if r.gateway):
+        text = text_of((seen.gateway or {}).get("documents"))
+        if text is None or gateway.allow_breaking:
+            continue
+        try:
+            found = breaking.gate(json.loads(text), json.loads(gateway.documents))
+        except (ValueError, TypeError, AttributeError, KeyError):
+            continue  # changed by hand: the plan says so and replaces it
+        broken = [f"{f.operation}: {f.what}" for f in found]
+        if broken:
+            more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
+            out.append(
+                f"the new OpenAPI documents break callers of the applied ones: "
+                f"{'; '.join(broken[:SHOWN])}{more} "
+                f"(make gateway-diff shows all; to go on: {ALLOW})"
+            )
+    return out
 
 
 def with_gateway(

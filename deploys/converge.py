@@ -95,7 +95,7 @@ def fetched(run: Run, plan: Plan) -> dict[str, str]:
         return {}
     try:
         return {
-            c.payload["sha256"]: str(source_of(c.payload["name"], c.payload["version"]))
+            c.payload["sha256"]: str(source_of(c.payload))
             for c in plan.step("artefacts")
             if not c.payload["staged"]
         }
@@ -136,4 +136,7 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
         mine = step("rolling") if name == host.name else []
         steps.carry_out(label="rolling", changes=mine, name=f"Restart cluster units of {name}")
     steps.carry_out(label="containers", changes=step("containers"), name="Replace containers")
+    steps.carry_out(
+        label="gateway", changes=step("gateway"), name="Apply the gateway's configuration"
+    )
     steps.request(wanted=closing, name="Close the record")

@@ -14,8 +14,10 @@ import re
 import tarfile
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploys import versions
 from deploys.artefacts import FOLDER_VARIABLE, ArtefactError, cache_folder, sha256_of
@@ -53,6 +55,19 @@ def kong(version: str, os_id: str, os_version: str, arch: str) -> Deb:
             '24.04 host (blueprint = "ubuntu_24_04"), or in a lab [kong] package = "standin"'
         ) from None
     return Deb("kong", version, digest, versions.KONG_SITE + path)
+
+
+def by_digest(artefact: Mapping[str, Any]) -> Deb:
+    """The package that a planned change installs: the site's own file, or a published one."""
+    package, version = artefact["package"], artefact["version"]
+    published = [
+        Deb(package, version, digest, versions.KONG_SITE + path)
+        for path, digest in versions.KONG_DEBS.get(version, {}).values()
+        if digest == artefact["sha256"]
+    ]
+    if published and not artefact["source"]:
+        return published[0]
+    return Deb(package, version, artefact["sha256"], source=artefact["source"])
 
 
 def standin(file: str | None, root: Path) -> Deb:

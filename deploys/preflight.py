@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploys import compare_gateway
 from deploys.model import Role
 from deploys.observation import Observation
 
@@ -41,7 +42,13 @@ def problems(roles: Sequence[Role], seen: Observation, controller_clock: float) 
                 f"port {port.number} is held by {', '.join(sorted(set(names)))}, not "
                 f"{port.process}; stop it on the host and run again"
             )
-    return out
+    for name in sorted({name for r in roles for a in r.artefacts for name in a.refuses}):
+        if seen.packages.get(name):
+            out.append(
+                f"package {name} {seen.packages[name]} is installed and cannot stand beside what "
+                f"this role brings; remove it on the host (apt-get purge {name}) and run again"
+            )
+    return out + compare_gateway.problems(roles, seen)
 
 
 def warnings(seen: Observation) -> list[str]:

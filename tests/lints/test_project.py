@@ -21,7 +21,8 @@ EDGES = {
     "botocore": {"inventories/lightsail.py", "inventories/api_errors.py", "inventories/wire.py"},
     "pyinfra": {
         "inventory.py", "config.py", "deploys/run.py", "deploys/converge.py", "deploys/locking.py",
-        "deploys/app.py", "deploys/opensearch.py", "deploys/ssh_check.py", "deploys/ops/steps.py",
+        "deploys/app.py", "deploys/kong.py", "deploys/opensearch.py", "deploys/ssh_check.py",
+        "deploys/ops/steps.py",
         "deploys/facts/observed.py",
     },
     "opensearchpy": {"story_services/common/store/client.py"},
