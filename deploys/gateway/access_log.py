@@ -52,7 +52,7 @@ def include(settings: Mapping[Operation, Settings]) -> str:
             f"log_format {FORMAT} escape=json '{{{line}}}';",
             *_map('"$request_method $request_uri"', _SWITCH, "1", dict.fromkeys(silent, "0")),
             *_map("$request_uri", "$story_path", '"-"', dict.fromkeys(known, "$story_match")),
-            *_map("$upstream_addr", "$story_consumer", "$http_x_consumer_username", {"^$": '"-"'}),
+            *_map("$upstream_addr", "$story_consumer", "$http_x_consumer_username", {"": '"-"'}),
             *_map("$sent_http_x_request_id", "$story_request", '"-"', {_ID: "$story_id"}),
             "",
         ]
@@ -63,7 +63,8 @@ _ID = "^(?<story_id>[A-Za-z0-9._:#/+=-]{1,128})$"  # as the services take it
 
 
 def _map(source: str, variable: str, default: str, values: Mapping[str, str]) -> list[str]:
-    lines = [f'    "~{regex}" {value};' for regex, value in values.items()]
+    # nginx tries no regex on an empty value
+    lines = [f'    "{"~" if regex else ""}{regex}" {value};' for regex, value in values.items()]
     return [f"map {source} {variable} {{", f"    default {default};", *lines, "}"]
 
 

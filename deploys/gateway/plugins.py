@@ -28,12 +28,15 @@ CONSUMER_HEADERS = (
     "X-Credential-Identifier",
     "X-Credential-Username",
 )
-#: Answers that browsers may show to a page besides the harmless ones.
+#: Headers of answers that browsers show to a page besides the harmless ones.
 _EXPOSED = (
+    "ETag",
+    "Location",
     "RateLimit-Limit",
     "RateLimit-Remaining",
     "RateLimit-Reset",
     "Retry-After",
+    "X-Total-Count",
     REQUEST_ID_HEADER,
 )
 _PREFLIGHT_SECONDS = 600  # browsers ask again after it
