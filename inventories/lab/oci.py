@@ -41,8 +41,8 @@ def settled(folder: Path) -> None:
 
 
 def variant(folder: Path, target: Path, change: Callable[[Json], None]) -> None:
-    """Another image in `target` with the same layers (by link) and a changed configuration."""
-    shutil.copytree(folder, target, copy_function=os.link)
+    """Another image in `target` with the same layers and a changed configuration."""
+    shutil.copytree(folder, target, copy_function=_link)
     _rewrite(target, change)
 
 
@@ -51,6 +51,13 @@ def unpack(folder: Path, root: Path) -> None:
     for layer in _manifest(folder)["layers"]:
         blob = folder / _hex(layer["digest"])
         subprocess.run(["tar", "-xzpf", blob, "--numeric-owner", "-C", root], check=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
 
 
 def _rewrite(folder: Path, change: Callable[[Json], None]) -> None:
