@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from deploys.gateway import ids
+from deploys.gateway import ids, proof, validate
 from deploys.gateway.balancing import ILL, WELL
 from deploys.gateway.effective import table
 from deploys.gateway.generate import build, gateway, plugin_names, redacted
@@ -24,6 +24,7 @@ from deploys.gateway.operations import GatewayError, Operation, operations
 from deploys.gateway.plugins import CONSUMER_HEADERS
 from deploys.gateway.policy import SHIPPED, Policy, effective, load, parse
 from deploys.gateway.render import render
+from deploys.pki import Pki
 from deploys.secrets import Secret
 from story_services.common.settings import SERVICES
 from story_services.main import services
@@ -128,6 +129,52 @@ def test_nothing_else_is_reachable(docs: dict[str, Any]) -> None:
                 other = hit(kong, method, address)
                 assert other is None or other in {o.operation_id for o in documented.values()}
                 assert other != operation.operation_id
+
+
+EVERYTHING = """
+[[rules]]
+service = ["core-script", "characters"]
+cors = ["https://desk.example.org", "http://localhost:8080"]
+[[rules]]
+operation = ["exportStory", "listScripts"]
+cache_seconds = 30
+[[rules]]
+operation = ["getHealth", "listPerformers"]
+reachable = true
+authentication = "none"
+[[rules]]
+method = "DELETE"
+rate_limit = { hour = 100 }
+timeout_ms = { connect = 1000, read = 1000 }
+[[pages]]
+path = "/docs"
+service = "story-factory"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "hosts"), [("", ["10.0.0.5"]), (EVERYTHING, ["10.0.0.5", "10.0.0.6"])]
+)
+def test_the_file_is_valid_and_proven(
+    docs: dict[str, Any], tmp_path: Path, rules: str, hosts: list[str]
+) -> None:
+    pki = Pki(tmp_path / "lab", "lab")
+    pki.ensure()
+    certificate, key = pki.client_paths("gateway")
+    policy = with_rules(rules)
+    kong = made(
+        docs,
+        policy,
+        upstreams=dict.fromkeys(UPSTREAMS, hosts),
+        ca_pem=pki.ca_path.read_bytes(),
+        client_pem=certificate.read_bytes(),
+        client_key=Secret(key.read_bytes()),
+    )
+    assert validate.parse(render(kong)) == kong
+    assert validate.problems(kong) == []
+    known = policy.operations(operations(docs))
+    open_ones = [o for o, chosen in effective(policy, known).items() if chosen.reachable]
+    assert proof.prove(known, kong, reachable=open_ones) == []
 
 
 def test_every_route_is_keyed_and_limited(docs: dict[str, Any]) -> None:
