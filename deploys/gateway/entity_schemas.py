@@ -44,7 +44,7 @@ def _service(path: str, service: Mapping[str, Any]) -> Iterator[Problem]:
     url = service.get("url")
     if service.get("host") is None and url is None:
         yield Problem(f"{path}.host", "required field missing", "the name of an upstream")
-    protocol = service.get("protocol", "http" if url is None else str(url).partition(":")[0])
+    protocol = service.get("protocol", "http" if url is None else url.partition(":")[0])
     if protocol not in ("https", "tls"):
         for name in ("client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates"):
             if service.get(name) is not None:
@@ -60,24 +60,21 @@ def _service(path: str, service: Mapping[str, Any]) -> Iterator[Problem]:
 def _route(path: str, route: Mapping[str, Any]) -> Iterator[Problem]:
     if not any(route.get(name) for name in ("methods", "hosts", "headers", "paths", "snis")):
         yield Problem(path, "it matches nothing", "at least one of methods, hosts, headers, paths")
-    paths = route.get("paths")
-    for index, one in enumerate(paths if isinstance(paths, list) else ()):
-        if isinstance(one, str) and one:
+    for index, one in enumerate(route.get("paths") or ()):
+        if one:
             yield from text.route_path(f"{path}.paths[{index}]", one)
-    headers = route.get("headers")
-    for name in headers if isinstance(headers, dict) else ():
-        if str(name).lower() == "host":
+    for name in route.get("headers") or ():
+        if name.lower() == "host":
             yield Problem(f"{path}.headers.{name}", "host is no header here", "use hosts")
     for name in ("sources", "destinations"):
         if route.get(name) is not None:
             yield Problem(f"{path}.{name}", "not for HTTP", "leave it out", "project")
-    protocols = route.get("protocols")
-    for index, one in enumerate(protocols if isinstance(protocols, list) else ()):
+    for index, one in enumerate(route.get("protocols") or ()):
         if one in _PROTOCOLS and one not in ("http", "https"):
             at = f"{path}.protocols[{index}]"
             yield Problem(at, f"{one} is not served here", "http, https", "project")
-    number = route.get("regex_priority")
-    if isinstance(number, int) and not 0 <= number < 2**32:
+    number = route.get("regex_priority") or 0
+    if not 0 <= number < 2**32:
         reason = f"{number} reaches into the other bits of the priority"
         yield Problem(f"{path}.regex_priority", reason, "0 to 4294967295", "project")
     if route.get("path_handling") == "v1":
@@ -87,7 +84,7 @@ def _route(path: str, route: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _plugin(path: str, plugin: Mapping[str, Any]) -> Iterator[Problem]:
     name = plugin.get("name")
-    if not isinstance(name, str):
+    if name is None:
         return
     if name in CONFIGS:
         config = plugin.get("config")
@@ -119,7 +116,7 @@ def _key(path: str, credential: Mapping[str, Any]) -> Iterator[Problem]:
     if key is None:
         reason = "Kong would make up a key that nobody knows"
         yield Problem(f"{path}.key", reason, "set the key", "project")
-    elif isinstance(key, str) and key.startswith("{vault://"):
+    elif key.startswith("{vault://"):
         reason = "keys are not looked up: this text would itself be the key"
         yield Problem(f"{path}.key", reason, "the key itself", "project")
 

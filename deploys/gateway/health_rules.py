@@ -48,18 +48,17 @@ def problems(path: str, checks: Mapping[str, Any]) -> Iterator[Problem]:
 def _get(checks: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     here: Any = checks
     for name in names:
-        here = here.get(name) if isinstance(here, dict) else None
-    return here if isinstance(here, dict) else {}
+        here = (here or {}).get(name)
+    return here or {}
 
 
 def _number(checks: Mapping[str, Any], mode: str, state: str, name: str) -> float:
-    value = _get(checks, mode, state).get(name)
-    return value if isinstance(value, (int, float)) else 0
+    return _get(checks, mode, state).get(name) or 0
 
 
 def _statuses(checks: Mapping[str, Any], mode: str, state: str) -> set[int]:
     value = _get(checks, mode, state).get("http_statuses")
-    return set(value if isinstance(value, list) else DEFAULTS[mode, state])
+    return {status for status in (DEFAULTS[mode, state] if value is None else value) if status}
 
 
 def _list(statuses: list[int]) -> str:

@@ -59,7 +59,7 @@ def _has(config: Mapping[str, Any], *names: str) -> bool:
 def _rate(path: str, config: Mapping[str, Any]) -> Iterator[Problem]:
     if not _has(config, *PERIODS):
         yield Problem(path, "no limit is set", f"at least one of {', '.join(PERIODS)}")
-    limits = [(p, config[p]) for p in PERIODS if isinstance(config.get(p), (int, float))]
+    limits = [(p, config[p]) for p in PERIODS if config.get(p) is not None]
     for (short, less), (long, more) in itertools.pairwise(limits):
         if more < less:
             valid = f"at least the limit for {short} ({less})"

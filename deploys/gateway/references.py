@@ -62,9 +62,8 @@ def entities(kong: Mapping[str, Any]) -> Iterator[Entity]:
 
 
 def _of(kind: str, holder: Mapping[str, Any], path: str, owner: Entity | None) -> Iterator[Entity]:
-    values = holder.get(kind)
-    for index, value in enumerate(values if isinstance(values, list) else ()):
-        if isinstance(value, dict):
+    for index, value in enumerate(holder.get(kind) or ()):
+        if value is not None:
             here = Entity(kind, f"{path}{kind}[{index}]", value, owner)
             yield here
             for child in CHILDREN.get(kind, ()):
@@ -72,6 +71,7 @@ def _of(kind: str, holder: Mapping[str, Any], path: str, owner: Entity | None) -
 
 
 def problems(kong: Mapping[str, Any]) -> Iterator[Problem]:
+    """Of a document that is `sound`: whatever is there is of the right kind."""
     found = list(entities(kong))
     yield from _uniqueness(found)
     yield from _references(found)
@@ -131,8 +131,7 @@ def _references(found: list[Entity]) -> Iterator[Problem]:
                 yield Problem(at, f"no such entry in {kind}: {shown(there)}", _known(known, kind))
         if entity.kind == "services":
             yield from _authorities(entity, known)
-        anonymous = (entity.value.get("config") or {}) if entity.kind == "plugins" else {}
-        name = anonymous.get("anonymous") if isinstance(anonymous, dict) else None
+        name = (entity.value.get("config") or {}).get("anonymous")
         if isinstance(name, str) and name not in known.get("consumers", ()):
             at = f"{entity.path}.config.anonymous"
             yield Problem(
@@ -143,8 +142,8 @@ def _references(found: list[Entity]) -> Iterator[Problem]:
 def _authorities(service: Entity, known: Mapping[str, set[str]]) -> Iterator[Problem]:
     """Kong does not look these up before the first request."""
     values = service.value.get("ca_certificates")
-    for index, one in enumerate(values if isinstance(values, list) else ()):
-        if isinstance(one, str) and one not in known.get("ca_certificates", ()):
+    for index, one in enumerate(values or ()):
+        if one is not None and one not in known.get("ca_certificates", ()):
             at = f"{service.path}.ca_certificates[{index}]"
             reason = f"no such entry in ca_certificates: {shown(one)}"
             yield Problem(at, reason, _known(known, "ca_certificates"), "project")

@@ -57,6 +57,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,), "boolean": (bool,), "array": (list,), "record": (dict,), "map": (dict,),
     "foreign": (str, dict), "integer": (int,), "number": (int, float),
 }  # fmt: skip
+_BY_ID = Field("record", fields={"id": Field("string", required=True)})
 _ARTICLE = {"integer": "an integer", "array": "a list", "record": "a table", "map": "a table",
             "foreign": "a name, an id or {id: ...}", "boolean": "true or false"}  # fmt: skip
 
@@ -69,10 +70,7 @@ def shown(value: Any) -> str:
 
 def walk(value: Any, spec: Field, path: str) -> Iterator[Problem]:
     """Everything about `value` that `spec` does not allow."""
-    if isinstance(value, float) and spec.kind == "integer" and value.is_integer():
-        value = int(value)  # Lua has one kind of number
-    wrong = isinstance(value, bool) and spec.kind != "boolean"
-    if wrong or not isinstance(value, _KINDS[spec.kind]):
+    if not _is(value, spec):
         text = "the value" if spec.secret else shown(value)
         found = {dict: "a table", list: "a list", bool: "a boolean"}.get(type(value), text)
         yield Problem(path, f"{found} is of the wrong type", f"must be {_noun(spec)}")
@@ -90,8 +88,8 @@ def walk(value: Any, spec: Field, path: str) -> Iterator[Problem]:
         yield from _array(value, spec, path)
     elif isinstance(value, dict) and spec.kind == "map":
         yield from _map(value, spec, path)
-    elif isinstance(value, dict) and spec.kind == "record":
-        yield from record(value, spec, path)
+    elif isinstance(value, dict):
+        yield from record(value, _BY_ID if spec.kind == "foreign" else spec, path)
 
 
 def record(value: Mapping[str, Any], spec: Field, path: str) -> Iterator[Problem]:
@@ -107,7 +105,31 @@ def record(value: Mapping[str, Any], spec: Field, path: str) -> Iterator[Problem
             at = f"{path}.{key}" if path else key
             yield Problem(at, "required field missing", f"must be {_noun(inner_spec)}")
     if spec.rule:
-        yield from spec.rule(path, value)
+        yield from spec.rule(path, sound(value, spec))
+
+
+def sound(value: Any, spec: Field) -> Any:
+    """The value with None in place of everything of a wrong kind and without unknown fields: what
+    rules across fields may look at without a second check of kinds."""
+    if not _is(value, spec):
+        return None
+    if isinstance(value, list) and spec.items:
+        return [sound(one, spec.items) for one in value]
+    if spec.kind == "foreign" and isinstance(value, dict):
+        return sound(value, _BY_ID)
+    if spec.kind == "map" and spec.items:
+        return {k: sound(one, spec.items) for k, one in value.items() if isinstance(k, str)}
+    if spec.kind == "record":
+        return {k: sound(one, spec.fields[k]) for k, one in value.items() if k in spec.fields}
+    return value
+
+
+def _is(value: Any, spec: Field) -> bool:
+    if isinstance(value, float) and spec.kind == "integer":
+        return value.is_integer()  # Lua has one kind of number
+    if isinstance(value, bool) and spec.kind != "boolean":
+        return False
+    return isinstance(value, _KINDS[spec.kind])
 
 
 def _array(value: list[Any], spec: Field, path: str) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from typing import Any
 from . import health_rules, references
 from .entity_schemas import DOCUMENT, UNUSED
 from .reading import Unreadable, parse
-from .schema_types import Problem, walk
+from .schema_types import Problem, sound, walk
 
 __all__ = ["Problem", "Unreadable", "parse", "problems"]
 
@@ -38,9 +38,8 @@ def _all(kong: Mapping[str, Any]) -> Iterator[Problem]:
     version = kong.get("_format_version")
     if version in ("1.1", "2.1"):
         yield Problem("_format_version", f"{version} is an older format", '"3.0"', "project")
-    yield from references.problems(kong)
-    upstreams = kong.get("upstreams")
-    for index, upstream in enumerate(upstreams if isinstance(upstreams, list) else ()):
-        checks = upstream.get("healthchecks") if isinstance(upstream, dict) else None
-        if isinstance(checks, dict):
+    document = sound(dict(kong), DOCUMENT)
+    yield from references.problems(document)
+    for index, upstream in enumerate(document.get("upstreams") or ()):
+        if checks := (upstream or {}).get("healthchecks"):
             yield from health_rules.problems(f"upstreams[{index}].healthchecks", checks)
