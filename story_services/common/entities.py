@@ -14,13 +14,14 @@ from typing import Any
 
 from story_services.common import kinds
 from story_services.common.errors import BadInput, Conflict, NotFound
+from story_services.common.following import follow
 from story_services.common.kinds import SpaceId
 from story_services.common.numbering import Numbering
 from story_services.common.records import Record, Why, same
 from story_services.common.resuming import Resuming
 from story_services.common.store.documents import StoreConflict
 from story_services.common.store.records import Draft, Records
-from story_services.common.transitions import Target, Transitions
+from story_services.common.transitions import Target, Transitions, present
 
 #: Numbers of records, by key and space.
 Numbers = Mapping[str, Mapping[SpaceId, int]]
@@ -101,7 +102,7 @@ class Entities:
             return ()
         if kind == "paraphrase":
             original = await self.records.get(content["originalType"], content["originalId"])
-            return original.scope if original else ()
+            return kinds.scripts_of(original.content) if original else ()
         return kinds.scripts_of(content)
 
     async def get(self, kind: str, entity_id: int) -> Entity:
@@ -130,6 +131,7 @@ class Entities:
         require_version(entity.record, expected)
         content = {**entity.content, **changes}
         if same(content, entity.content):
+            await follow(self.transitions, entity.record, why)  # a move that was cut off
             return entity
         scope = entity.record.scope if kind == "script" else await self.scope(kind, content)
         target = Target(content, scope)
@@ -171,6 +173,7 @@ class Entities:
             return None
         before = await self.records.version(kind, entity_id, made.version - 1)
         await self.transitions.settle([each for each in (before, made) if each])
+        await follow(self.transitions, made, why)
         return (await self.with_numbers([made]))[0]
 
     async def _apply(
@@ -181,6 +184,8 @@ class Entities:
         except StoreConflict:
             current = await self.records.get(before.kind, before.id)
             raise overtaken(current or before) from None
+        if kinds.scripts_of(after.content) != kinds.scripts_of(before.content):
+            await follow(self.transitions, after, why)
         return (await self.with_numbers([after]))[0]
 
     async def with_numbers(self, records: Sequence[Record]) -> list[Entity]:
@@ -229,7 +234,7 @@ class Entities:
 def _parents(record: Record) -> tuple[tuple[str, int], ...]:
     above = kinds.parents(record.kind, record.content)
     if record.kind == "paraphrase" and record.content["originalType"] != "character":
-        above += tuple(("script", s) for s in record.scope)
+        above += tuple(("script", s) for s in present(record.scope))
     return above
 
 

@@ -16,7 +16,7 @@ from story_services.common.entities import Entities
 from story_services.common.errors import Conflict
 from story_services.common.order.history import revert
 from story_services.common.order.root import Root
-from story_services.common.queries import between, every, term
+from story_services.common.queries import between, every, terms
 from story_services.common.records import Record, Why, from_document, same
 from story_services.common.store.documents import Document, StoreConflict
 from story_services.common.store.orders import KIND as ORDER
@@ -57,7 +57,7 @@ class History:
         """All changes of a script, newest first."""
         store = self.records.store
         await store.refresh("log")
-        query = every([term("scope", script_id), between("version", 1, None)])
+        query = every([terms("scope", [script_id, -script_id]), between("version", 1, None)])
         sort = [{"changeId": "desc"}]
         group: list[Document] = []
         found = store.search_all("log", query, sort=sort, source=_HEAD, page=page, tokens=True)
@@ -134,7 +134,8 @@ class History:
         current = await self.records.get_many((item.kind, item.id) for item in items.values())
         mine = [r for key, r in current.items() if r.version == items[key].version]
         await self.records.confirm(mine)
-        await self.entities.transitions.settle(mine)
+        before = await self.records.version_many((r.kind, r.id, r.version - 1) for r in mine)
+        await self.entities.transitions.settle([*before.values(), *mine])
 
     async def _find(self, script_id: int, change_id: int | None) -> Change | None:
         async for change in self.changes(script_id, page=200):
@@ -158,13 +159,13 @@ class History:
             if change.change_id in off:
                 continue
             if action == "redo" and change.action != "redo":
-                if change.action != "undo" and await self._never_was(change):
+                if change.action != "undo" and not await self._real(change):
                     continue
                 return (change if change.action == "undo" else None), None
             if change.reverts is not None and (action == "redo" or change.action != "redo"):
                 off.add(change.reverts)
-            elif not await self._never_was(change):
-                return change, None
+            elif real := await self._real(change):
+                return replace(change, items=tuple(real)), None
         return None, None
 
     async def _unfinished(self, script_id: int, step: Change) -> Change | None:
@@ -173,26 +174,32 @@ class History:
         if whole is None:
             return None
         done = {(item.kind, item.id) for item in step.items}
-        left = tuple(item for item in whole.items if (item.kind, item.id) not in done)
+        left = tuple(item for item in await self._real(whole) if (item.kind, item.id) not in done)
         if not left:
             return None
-        return Change(
-            whole.change_id, whole.at, whole.actor, whole.comment, whole.action,
-            whole.reverts, left,
-        )  # fmt: skip
+        return replace(whole, items=left)
 
-    async def _never_was(self, change: Change) -> bool:
-        """Whether nobody ever saw it: a creation that was cut off before it was published, and
-        the clearing away of one; or whether it is of the kind that lasts."""
-        if change.lasts or all(item.is_cleared for item in change.items):
-            return True
-        if any(item.version != 1 or item.kind == ORDER for item in change.items):
-            return False
-        found = await self.records.get_many((item.kind, item.id) for item in change.items)
-        current = [record for record in found.values() if not record.is_cleared]
-        if any(record.deleted for record in current):
-            return False
-        return not await self.entities.visible(current)
+    async def _real(self, change: Change) -> list[Record]:
+        """Those of its items that anybody ever saw: without creations that were cut off before
+        they were published, their being cleared away, and what lasts."""
+        items = [item for item in change.items if not item.is_cleared and not change.lasts]
+        firsts = [item for item in items if item.version == 1 and item.kind != ORDER]
+        found = await self.records.get_many((item.kind, item.id) for item in firsts)
+        fresh = [r for r in found.values() if r.version == 1 and self.entities.is_numbered(r)]
+        places = {r.key: kinds.spaces(r.kind, r.content) for r in fresh}
+        orders = await self.orders.spaces(s for spaces in places.values() for s in spaces)
+        unseen = {r.key for r in found.values() if r.is_cleared}
+        # An order remembers whom it held: an undo that was cut off took them out of it first.
+        unseen |= {
+            key
+            for key, spaces in places.items()
+            if not any(orders[s].number_of(key) or orders[s].is_deleted(key) for s in spaces)
+        }
+        return [
+            item
+            for item in items
+            if item.kind == ORDER or item.version > 1 or item.key not in unseen
+        ]
 
     async def _revert(self, change: Change, why: Why, seen: int) -> None:
         items = [item for item in change.items if item.kind != ORDER]

@@ -77,10 +77,6 @@ class Numbering:
         """Take references out; their slots are kept for a restore."""
         await self._each(spaces, lambda space, refs: space.remove(refs))
 
-    async def forget(self, spaces: Spaces) -> None:
-        """Take references out for good: they stand in another space now."""
-        await self._each(spaces, lambda space, refs: space.forget(refs))
-
     async def _each(self, spaces: Spaces, edit: Callable[[Space, Sequence[str]], Space]) -> None:
         for root_id in sorted({space.root for space in spaces}):
             mine = {s.name: refs for s, refs in spaces.items() if s.root == root_id and refs}

@@ -38,7 +38,10 @@ class Why:
 
 @dataclass(frozen=True)
 class Record:
-    """One version of one entity. `change_id` orders changes; `token` is for compare-and-set."""
+    """One version of one entity. `change_id` orders changes; `token` is for compare-and-set.
+
+    `scope` names the scripts in whose change log it appears: those that it belongs to, and as
+    its negative each one that it left with this version."""
 
     kind: str
     id: int

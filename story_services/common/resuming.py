@@ -6,7 +6,9 @@ a write of that try arrives later, or somebody else changed since what it had ma
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from story_services.common.kinds import KINDS, parse_key
 from story_services.common.numbering import Numbering
@@ -28,6 +30,8 @@ class Resuming:
         """The first version of each draft, all of one index; what an earlier try of the request
         made comes as it is now, which may be deleted. The caller publishes them by numbers."""
         made = await self._made(drafts, why) if why.resumed else {}
+        if begun := [record.change_id for record in made.values() if record.version == 1]:
+            why = replace(why, change_id=max(begun))  # it is one change all the same
         left = {n: draft for n, draft in enumerate(drafts) if n not in made}
         if why.keyed and KINDS[drafts[0].kind].line is None:
             made |= {n: await self._claimed(n, draft, why) for n, draft in left.items()}
@@ -49,7 +53,14 @@ class Resuming:
         When there are several of one draft (a try may have missed what was still on its way to
         the store), that counts which was published: it has a number, or has changed since.
         """
-        written = await self.records.by_nonce("log", why.nonce)
+        written = [
+            record
+            for found in await asyncio.gather(
+                self.records.by_nonce(KINDS[drafts[0].kind].index, why.nonce),
+                self.records.by_nonce(PAST, why.nonce),
+            )
+            for record in found
+        ]
         places = {
             record.key: n
             for record in written

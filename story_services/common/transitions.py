@@ -9,7 +9,7 @@ of one entity meet, its record decides, and its numbers follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class Transitions:
         again = _without(gains, new_homes) if action == "restore" else _coming_back(pairs)
         await self.numbering.append(again)
         left = _without(_homes(pairs), gains, vanishing)
-        await self.numbering.forget(left)
+        await self.numbering.remove(left)  # its slot waits for it: undo brings it back there
         if left:
             await self.settle(_both(pairs))
         return done
@@ -106,7 +106,7 @@ class Transitions:
                 return
             await self.numbering.append(grouped(missing))
             await self.numbering.remove(grouped(gone))
-            await self.numbering.forget(grouped(strange))
+            await self.numbering.remove(grouped(strange))
 
     async def _write(
         self,
@@ -124,7 +124,7 @@ class Transitions:
                 why,
                 action=action,
                 content=target.content,
-                scope=target.scope,
+                scope=_scope(before, target),
                 deleted=target.deleted,
             )
             by_index.setdefault(KINDS[before.kind].index, []).append((before, after))
@@ -140,6 +140,24 @@ class Transitions:
         if lost:
             raise StoreConflict(", ".join(lost))
         return [done[before.key] for before, _ in pairs]
+
+
+def _scope(before: Record, target: Target) -> tuple[int, ...]:
+    """The scripts that the new version belongs to, and as their negatives those that it leaves:
+    so the change is one of both, while nothing but their change logs finds it where it is no
+    longer."""
+    if before.kind == "paraphrase":
+        now, then = present(target.scope), present(before.scope)
+    elif before.kind in ("script", "session"):
+        now = then = target.scope
+    else:
+        now, then = kinds.scripts_of(target.content), kinds.scripts_of(before.content)
+    return (*now, *(-script for script in then if script not in now))
+
+
+def present(scope: Iterable[int]) -> tuple[int, ...]:
+    """The scripts of a scope without those that were left."""
+    return tuple(script for script in scope if script > 0)
 
 
 def _coming_back(pairs: Sequence[tuple[Record, Target]]) -> Spaces:

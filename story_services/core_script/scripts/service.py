@@ -72,6 +72,8 @@ class Scripts:
         """A new script with sections of these titles."""
         why = replace(why, change_id=self.records.clock.change_id())  # one change, one undo
         (record,) = await self.entities.resuming.create([Draft(KIND, fields, ())], why)
+        if record.version == 1:
+            why = replace(why, change_id=record.change_id)  # of an earlier try, if it is resumed
         sections = await self._append(record.id, titles, why)
         await self.numbering.admit([record])
         (entity,) = await self.entities.with_numbers([record])
