@@ -58,7 +58,7 @@ def _upstream(old: Kong, new: Kong) -> Iterator[Note]:
     if before and not any(after.values()):
         yield Note(WARNING, "upstream-empty", "no app host is left")
     for word, default in _UPSTREAM_DEFAULTS.items():
-        was, now = old.get(word) or default, new.get(word) or default
+        was, now = (one.get(word) or default for one in (old, new))
         if was != now:
             what = f"{word.replace('_', ' ')} {was} -> {now}"
             yield Note(INFO, "upstream-changed", what)
