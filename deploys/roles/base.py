@@ -126,7 +126,7 @@ def _rules(
     if host.role == "app":
         gateways = private_addresses(of_role(hosts, "kong"))
         openings.append(firewall.opening(ports.APP_PORT, [*operators, *gateways]))
-        bridge = firewall.Loopback((ports.CONTAINER_PORT,), CONTAINER_USERS, CONTAINER_BRIDGE)
+        bridge = firewall.Loopback((ports.CONTAINER_PORT,), CONTAINER_USERS, CONTAINER_NETWORK)
         return openings, [bridge]
     if host.role == "kong":
         openings.append(firewall.public(ports.GATEWAY_PORT))

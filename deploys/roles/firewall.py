@@ -24,16 +24,17 @@ class Opening:
 
 @dataclass(frozen=True)
 class Loopback:
-    """TCP ports on loopback that only these local users may connect to; with `bridge`, ports of
-    the containers behind it, whether by their own address or by one published on loopback."""
+    """TCP ports on loopback that only these local users may connect to; with `network`, ports of
+    the containers in it, whether by their own address or by one published on loopback."""
 
     ports: tuple[int, ...]
     users: tuple[str, ...]
-    bridge: str = ""
+    network: str = ""
 
     @property
     def way_out(self) -> str:
-        return f'oifname "{self.bridge}"' if self.bridge else 'oif "lo"'
+        # What was published on loopback is addressed to the container here, but still leaves by lo.
+        return f"ip daddr {self.network}" if self.network else 'oif "lo"'
 
 
 def opening(port: int, sources: Sequence[IPv4Network | str]) -> Opening:
