@@ -149,18 +149,18 @@ def verdict(probe, status, body):
         return body.decode(errors="replace")
     if probe["expect"] == "no route":
         return "" if nowhere else f"answered {status}, where no route may be"
-    if probe["expect"] == "no key":
-        return "" if status == 401 else f"answered {status} to a request without a key, not 401"
     if nowhere:
         return "reaches no route"
+    if probe["expect"] == "no key":
+        return "" if status == 401 else f"answered {status} to a request without a key, not 401"
     if status in (401, 403):
         return f"answered {status}: the key is refused"
     return f"answered {status}: nobody answers behind it" if status >= 500 else ""
 
 
 def prove(g, before):
-    """Every probe answered as expected. A service that did not answer before either is told,
-    not held against the new configuration."""
+    """Every probe answered as expected. A service that did not answer before either is not held
+    against the new configuration: a key can be changed while an app host is away."""
     for number, probe in enumerate(g["probes"]):
         old = before.get(number, 0) >= 500
         deadline = time.monotonic() + PROBE_S
