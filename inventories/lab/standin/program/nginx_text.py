@@ -78,7 +78,14 @@ class _Values:
 
 def parse(text: str) -> Formats:
     """An include; ConfError names what is not understood."""
-    found, tokens = Formats(), _tokens(text)
+    try:
+        return _read(_tokens(text))
+    except (IndexError, ValueError):
+        raise ConfError("nginx_http_include: the text ends in the middle") from None
+
+
+def _read(tokens: list[str]) -> Formats:
+    found = Formats()
     while tokens:
         word = tokens.pop(0)
         if word == "log_format":
@@ -101,8 +108,7 @@ def _map(source: str, tokens: list[str]) -> Map:
     exact: dict[str, str] = {}
     patterns: list[tuple[re.Pattern[str], str]] = []
     default = ""
-    entries = [tokens[i : i + 3] for i in range(0, len(tokens), 3)]
-    for key, value, end in entries:
+    for key, value, end in (tokens[i : i + 3] for i in range(0, len(tokens), 3)):
         if end != ";":
             raise ConfError(f"nginx_http_include: a map's entry '{key}' does not end in ;")
         if key == "default":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import KONG, NAME
+from .declarative import EMPTY_HASH
 from .headers import Headers
 from .message import Answer, Request, error, exit_json
 
@@ -65,7 +66,10 @@ class StatusApi:
         )
 
     def _ready(self, _: Request) -> Answer:
-        if reason := self._master.unready:
+        reason = self._master.unready
+        if self._master.current.hash == EMPTY_HASH:
+            reason = "no configuration available (empty configuration present)"
+        if reason:
             return exit_json(503, {"message": reason})
         return exit_json(200, {"message": "ready"})
 
