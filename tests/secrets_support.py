@@ -1,0 +1,134 @@
+"""A project folder with a production site of its own, and the command `secrets` run on it.
+
+Hosts are what provisioning would have written; nothing is bought and no host is asked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pexpect
+
+from deploys.given import note, snapshot
+from inventories.loader import Host, read_pins
+from inventories.spec import SiteSpec, load_site
+from inventories.worlds import World
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = """[site]
+name = "x1"
+region = "eu-central-1"
+operator_networks = ["9.9.9.9/32"]
+[[hosts]]
+name = "gateway-1"
+role = "kong"
+size = "nano"
+[[hosts]]
+name = "app-1"
+role = "app"
+size = "nano"
+[[hosts]]
+name = "search-1"
+role = "opensearch"
+size = "micro"
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def all(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """The folder, and what was ever `shown` to anybody."""
+
+    folder: Path
+    shown: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "inventories" / "generated" / "production").mkdir(parents=True)
+        self.write("")
+        self.hosts("gateway-1=kong", "app-1=app", "search-1=opensearch")
+
+    @property
+    def where(self) -> World:
+        files = [self.folder / "inventories" / "site.toml"]
+        generated = self.folder / "inventories" / "generated" / "production"
+        return World("production", False, files, None, {}, generated, self.secrets)
+
+    @property
+    def secrets(self) -> Path:
+        return self.folder / ".secrets" / "production"
+
+    @property
+    def site(self) -> SiteSpec:
+        return load_site(self.where)
+
+    def write(self, more: str) -> None:
+        (self.folder / "inventories" / "site.toml").write_text(SITE + more)
+
+    def hosts(self, *named: str) -> None:
+        entry = {
+            "address": "192.0.2.1", "private_address": "10.0.0.1", "port": 22, "user": "ubuntu",
+            "size": "nano", "bundle_id": "nano_3_0", "memory_mb": 512, "arn": "arn:x",
+            "created_at": "2026-01-01T00:00:00+00:00", "state": "running",
+        }  # fmt: skip
+        hosts = {n: entry | {"role": r} for n, r in (x.split("=") for x in named)}
+        data = {"env": "production", "site": "x1", "region": "r", "hosts": hosts}
+        (self.where.generated / "hosts.json").write_text(json.dumps(data))
+
+    def host(self, name: str) -> Host:
+        return read_pins(self.where)[name]
+
+    def gone_through(self, *names: str) -> None:
+        """What a converge of these hosts (default all) does about secrets."""
+        for host in read_pins(self.where).values():
+            if host.name in names or not names:
+                note(self.where, self.site, host, snapshot(self.where, self.site, host))
+
+    def run(self, *argv: str, stdin: bytes = b"", **env: str) -> Said:
+        """The command, as a script would start it."""
+        line = [sys.executable, "-m", "deploys.rotate", *argv]
+        whole = os.environ | {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200"} | env
+        whole.pop("DEPLOY_ENV", None)
+        ran = subprocess.run(
+            line, cwd=ROOT, env=whole, input=stdin, capture_output=True, timeout=60
+        )
+        said = Said(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+        self.shown.append(said.all)
+        assert "Traceback" not in said.all, said.all
+        return said
+
+    def at_terminal(self, *argv: str, prompt: str, typed: str) -> int:
+        """The same at a terminal, where somebody types a value; returns the exit code."""
+        env = os.environ | {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200"}
+        line = ["-m", "deploys.rotate", *argv]
+        child = pexpect.spawn(
+            sys.executable, line, cwd=str(ROOT), env=env, encoding="utf-8", timeout=60
+        )
+        child.logfile_read = (seen := io.StringIO())
+        child.expect(prompt)
+        child.sendline(typed)
+        child.expect(pexpect.EOF)
+        child.close()
+        self.shown.append(seen.getvalue())
+        return child.exitstatus or 0
+
+    def json(self, **env: str) -> dict[str, dict[str, object]]:
+        rows = json.loads(self.run("list", "--json", **env).out)
+        return {row["name"]: row for row in rows}
