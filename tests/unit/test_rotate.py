@@ -66,7 +66,10 @@ def test_list_shows_names_ages_and_ends(project: Project) -> None:
     assert rows["api-key/storyteller"]["age"] == 0
     assert rows["client/story"]["days_left"] == 364
     assert rows["ca"]["days_left"] == 3649
-    table = project.run("list").out
+    told = project.start("list")
+    assert (told.code, told.err) == (0, "")
+    table = told.out
+    assert project.start("retire", "ca").code == 1
     assert re.search(r"^client/story +issued +0 d +364 +in use$", table, re.MULTILINE)
 
 
