@@ -58,9 +58,9 @@ def _upstream(old: Kong, new: Kong) -> Iterator[Note]:
     if before and not any(after.values()):
         yield Note(WARNING, "upstream-empty", "no app host is left")
     for word, default in _UPSTREAM_DEFAULTS.items():
-        was, now = (one.get(word) or default for one in (old, new))
-        if was != now:
-            what = f"{word.replace('_', ' ')} {was} -> {now}"
+        first, second = (one.get(word) or default for one in (old, new))
+        if first != second:
+            what = f"{word.replace('_', ' ')} {first} -> {second}"
             yield Note(INFO, "upstream-changed", what)
     if (old.get("healthchecks") or {}) != (new.get("healthchecks") or {}):
         yield Note(INFO, "healthchecks-changed", "health checks changed")
