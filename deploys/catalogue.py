@@ -11,6 +11,7 @@ from typing import Any
 
 from deploys import artefacts, debs, versions
 from deploys.app_inputs import role_of_app
+from deploys.gateway_inputs import role_of_gateway
 from deploys.model import Machine, Role
 from deploys.pki import Pki
 from deploys.roles.base import base_role
@@ -52,6 +53,11 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
         roles.append(role_of_app(run, host, hosts, machine))
     elif host.role == "app" and entry == "site":
         left_out = f"{host.name}: no image under [app] in site.toml, so the services are left out"
+        roles[0] = replace(roles[0], notes=(*roles[0].notes, left_out))
+    if host.role == "kong" and (entry == "kong" or (entry == "site" and run.site.app.image)):
+        roles.append(role_of_gateway(run, host, machine))
+    elif host.role == "kong" and entry == "site":
+        left_out = f"{host.name}: no services to stand before, so the gateway is left out"
         roles[0] = replace(roles[0], notes=(*roles[0].notes, left_out))
     return roles
 

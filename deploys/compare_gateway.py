@@ -17,6 +17,8 @@ from typing import Any
 from deploys.change import Change, keyed
 from deploys.compare_files import expectation, since, unified
 from deploys.gateway import breaking
+from deploys.gateway import diff as semantic
+from deploys.gateway.reading import Unreadable, parse
 from deploys.model import Gateway, Role
 from deploys.observation import Observation
 
@@ -78,12 +80,24 @@ def why(gateway: Gateway, seen: Observation, key: bytes) -> str:
     return ""
 
 
+def twins(gateway: Gateway, seen: Observation) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The redacted configurations on the host and wanted, as values; None when they are equal,
+    or one is not there or not a configuration."""
+    now = text_of((seen.gateway or {}).get("twin"))
+    try:
+        return (parse(now), parse(gateway.twin)) if now is not None else None
+    except Unreadable:
+        return None
+
+
 def difference(gateway: Gateway, seen: Observation) -> str:
     """The redacted twins as a unified difference, no secret in them."""
     old = text_of((seen.gateway or {}).get("twin"))
     if old is None and (seen.gateway or {}).get("twin"):
         return ""  # the twin is as wanted already
-    return unified(gateway.twin_path, (old or b"").decode(), gateway.twin.decode())
+    both = twins(gateway, seen)
+    words = "".join(f"{item}\n" for item in semantic.diff(*both)) if both else ""
+    return words + unified(gateway.twin_path, (old or b"").decode(), gateway.twin.decode())
 
 
 def problems(roles: Sequence[Role], seen: Observation) -> list[str]:
@@ -122,12 +136,14 @@ def with_gateway(
         if unit is not None:
             out = [replace(c, step="gateway", payload={}) if c is unit else c for c in out]
         payload = _payload(gateway, seen, dict(unit.payload) if unit else {})
+        both = twins(gateway, seen) if reason else None
+        told = f": {semantic.summary(*both)}" if both else ""
         sign = "~" if (seen.gateway or {}).get("file") else "+"
         out.append(
             Change(
                 "gateway",
                 gateway.path,
-                f"{sign} gateway {gateway.path}: {reason}" if reason
+                f"{sign} gateway {gateway.path}: {reason}{told}" if reason
                 else f"> prove {gateway.path} again",
                 payload,
                 difference(gateway, seen) if reason else "",
