@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploys.gateway.ids import entity_id, upstream_name
+from deploys.gateway.ids import entity_id
 from deploys.gateway.plugins import Entity
+from deploys.placement import upstream_name
+from deploys.settings import APP_PORT
 
 _SLOTS = 128  # Kong's 10000 cost memory and say nothing with a handful of hosts
 _WEIGHT = 100
@@ -24,7 +26,7 @@ WELL = (*range(200, 209), 226)
 ILL = (*range(300, 309), *range(400, 452), *range(494, 500), *range(500, 512))
 
 
-def upstream(service: str, addresses: Sequence[str], port: int, certificate: str) -> Entity:
+def upstream(service: str, addresses: Sequence[str], certificate: str) -> Entity:
     """The upstream of `service`; `certificate` is the id of the client certificate for probes."""
     name = upstream_name(service)
     made: Entity = {
@@ -37,7 +39,7 @@ def upstream(service: str, addresses: Sequence[str], port: int, certificate: str
         "targets": [
             {
                 "id": entity_id("target", service, address),
-                "target": f"{address}:{port}",
+                "target": f"{address}:{APP_PORT}",
                 "weight": _WEIGHT,
             }
             for address in sorted(set(addresses))

@@ -13,16 +13,17 @@ from typing import Protocol
 
 from deploys.gateway import plugins
 from deploys.gateway.balancing import upstream
-from deploys.gateway.ids import entity_id, upstream_name
+from deploys.gateway.ids import entity_id
 from deploys.gateway.operations import Document, GatewayError, Operation, digest, operations
 from deploys.gateway.plugins import Entity
 from deploys.gateway.policy import Policy, Timeouts, effective
 from deploys.gateway.redact import redacted
 from deploys.gateway.routes import Group, routes
+from deploys.placement import upstream_name
+from deploys.settings import APP_PORT
 
 __all__ = ["build", "gateway", "plugin_names", "provenance", "redacted"]
 
-APP_PORT = 8443  # nginx on app hosts
 #: Once more, at another app host if there is one; with Kong's 5 a dead host costs six timeouts.
 _RETRIES = 1
 
@@ -98,9 +99,7 @@ def gateway(
         "_transform": True,
         "_comment": _heading(env),
         "services": _services(grouped, policy.defaults.timeout_ms, certificate, ca),
-        "upstreams": [
-            upstream(service, upstreams[service], APP_PORT, certificate) for service in served
-        ],
+        "upstreams": [upstream(service, upstreams[service], certificate) for service in served],
         "certificates": [{"id": certificate, "cert": _text(client_pem), "key": _text(client_key)}],
         "ca_certificates": [{"id": ca, "cert": _text(ca_pem)}],
         "consumers": _consumers(consumers),

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
-#: Where services are found inside the site; the names on app hosts' certificates.
-UPSTREAM_DOMAIN = "app.fountainai.internal"
-_OURS: UUID = uuid5(NAMESPACE_DNS, f"gateway.{UPSTREAM_DOMAIN}")
+from deploys.placement import DOMAIN
+
+_OURS: UUID = uuid5(NAMESPACE_DNS, f"gateway.{DOMAIN}")
 
 
 def entity_id(kind: str, *names: str) -> str:
     """UUIDv5 of one entity: its kind and the names that tell it from others of that kind."""
     return str(uuid5(_OURS, "\x00".join((kind, *names))))
-
-
-def upstream_name(service: str) -> str:
-    """The name under which app hosts serve `service`: SNI, Host header, Kong upstream."""
-    return f"{service}.{UPSTREAM_DOMAIN}"
 
 
 def tag(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from deploys.gateway import ids, proof, validate
+from deploys.gateway import proof, validate
 from deploys.gateway.balancing import ILL, WELL
 from deploys.gateway.effective import table
 from deploys.gateway.generate import build, gateway, plugin_names, redacted
@@ -25,6 +25,7 @@ from deploys.gateway.plugins import CONSUMER_HEADERS
 from deploys.gateway.policy import SHIPPED, Policy, effective, load, parse
 from deploys.gateway.render import render
 from deploys.pki import Pki
+from deploys.placement import upstream_name
 from deploys.secrets import Secret
 from story_services.common.settings import SERVICES
 from story_services.main import services
@@ -108,7 +109,7 @@ def test_every_operation_of_the_services_reaches_its_own_route(docs: dict[str, A
         assert hit(kong, operation.method, sample(operation)) == wanted
     owners = {r["name"]: s["host"] for s, r in routes(kong)}
     assert all(
-        owners[o.operation_id] == ids.upstream_name(o.service)
+        owners[o.operation_id] == upstream_name(o.service)
         for o in documented
         if o.path != "/health"
     )
