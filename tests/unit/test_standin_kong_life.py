@@ -7,7 +7,6 @@ depends on, so each is tried on the running program.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,15 +79,15 @@ def test_a_bad_file_reloads_with_success_and_never_goes_live(
 def test_requests_in_flight_end_and_new_ones_see_the_new_file(
     pki: Pki, upstream: Upstream, tmp_path: Path
 ) -> None:
-    before = service(pki, upstream.port)
+    before = service(pki, upstream.port, read_timeout=20_000)
     after = with_route(service(pki, upstream.port), route("new", "~/new$"))
     with standin(tmp_path, pki, before) as kong:
         kept = kong.connection()
         kept.request("GET", "/open")
         assert kept.getresponse().read()
         flying = kong.connection()
-        flying.request("GET", "/open/slow?0.8")
-        time.sleep(0.2)
+        flying.request("GET", "/open/slow?5")
+        until(lambda: ("GET", "/open/slow?5") in upstream.seen)
         kong.reload(after)
         kept.request("GET", "/new")
         assert kept.getresponse().status == 200
@@ -166,7 +165,7 @@ def test_the_end_waits_for_answers(pki: Pki, upstream: Upstream, tmp_path: Path)
     with standin(tmp_path, pki, service(pki, upstream.port)) as kong:
         flying = kong.connection()
         flying.request("GET", "/open/slow?0.8")
-        time.sleep(0.2)
+        until(lambda: bool(upstream.seen))
         assert kong.nginx("-s", "quit").returncode == 0
         assert flying.getresponse().status == 200
         assert kong.process is not None
