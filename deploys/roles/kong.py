@@ -43,7 +43,7 @@ _AS_KONG = ("/usr/bin/setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-
 #: meets a gateway that was told to leave one of its plugins out.
 PLUGINS = (
     "correlation-id", "cors", "key-auth", "prometheus", "proxy-cache", "rate-limiting",
-    "request-size-limiting", "request-transformer",
+    "request-size-limiting", "request-termination", "request-transformer",
 )  # fmt: skip
 _WORKER_MB = 180  # resident, by the design's bar
 
