@@ -14,8 +14,8 @@ from itertools import zip_longest
 from typing import Any
 
 from deploys.gateway.compare_operations import Change, changes
+from deploys.gateway.compare_places import Place, step
 from deploys.gateway.compare_schemas import Level, Schemas
-from deploys.gateway.compare_views import Place, step
 
 Document = Mapping[str, Any]
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploys.gateway.compare_authentication import alternatives, said
+from deploys.gateway.compare_places import Place, step
 from deploys.gateway.compare_schemas import Edit, Level, Schemas, default_edits
-from deploys.gateway.compare_views import Place, canonical, step
 
 INFO, POSSIBLE, BREAKING = Level.INFO, Level.POSSIBLE, Level.BREAKING
 #: How a parameter is written into the request (OpenAPI 3.1, 4.8.12), with the defaults by place.
@@ -227,41 +228,8 @@ def _security(old: Place, new: Place) -> Iterator[Change]:
     lost = [a for a in before if not any(b <= a for b in after)]
     more = [b for b in after if not any(a <= b for a in before)]
     for one in lost:
-        what = f"authentication: {_said(one)} is no longer enough"
+        what = f"authentication: {said(one)} is no longer enough"
         yield Change(at, "authentication-tightened", what, BREAKING)
     for one in more if not lost else ():
-        what = f"authentication: {_said(one)} is enough now"
+        what = f"authentication: {said(one)} is enough now"
         yield Change(at, "authentication-loosened", what, INFO)
-
-
-def alternatives(operation: Place) -> list[frozenset[str]]:
-    """Each way to authenticate as the set of all that it asks for; an empty one asks nothing.
-
-    Schemes are compared by what they are, not by their name.
-    """
-    wanted = operation.node.get("security", operation.document.get("security"))
-    if not wanted:
-        return [frozenset()]
-    schemes = (operation.document.get("components") or {}).get("securitySchemes") or {}
-    return [
-        frozenset(
-            asked
-            for name, scopes in requirement.items()
-            for asked in (_scheme(schemes.get(name), name), *(f"{name}:{s}" for s in scopes))
-        )
-        for requirement in wanted
-    ]
-
-
-def _scheme(node: Mapping[str, Any] | None, name: str) -> str:
-    if not node:
-        return name
-    if node.get("type") == "apiKey":
-        key = str(node.get("name"))
-        key = key.lower() if node.get("in") == "header" else key
-        return f"key in {node.get('in')} {key}"
-    return canonical({k: v for k, v in node.items() if k not in ("description", "bearerFormat")})
-
-
-def _said(asked: frozenset[str]) -> str:
-    return " and ".join(sorted(asked)) or "nothing"

@@ -8,13 +8,14 @@ the exceptions say so beside their rule. Pure; ends for recursive schemas.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from deploys.gateway.compare_alternatives import described, paired
 from deploys.gateway.compare_limits import limit_edits
-from deploys.gateway.compare_views import CHILDREN, Place, Shape, canonical, shapes, step
+from deploys.gateway.compare_places import Place, canonical, step
+from deploys.gateway.compare_views import CHILDREN, Shape, shapes
 
 
 class Level(IntEnum):
@@ -70,7 +71,7 @@ class Schemas:
 
     def _unions(self, old: Place, new: Place) -> Iterator[Edit]:
         before, after = shapes(old), shapes(new)
-        pairs, lost, added = _paired(before, after)
+        pairs, lost, added = paired(before, after)
         for a, b in pairs:
             for edit in self._shape(a, b):
                 if edit.request > edit.response and self._covered(a, after, but=b):
@@ -80,10 +81,10 @@ class Schemas:
                 yield edit
         for a in lost:
             if not self._covered(a, after):
-                yield narrows(old.pointer, "type-removed", f"no longer {_described(a)}")
+                yield narrows(old.pointer, "type-removed", f"no longer {described(a)}")
         for b in added:
             if not self._covers(before, b):
-                yield widens(new.pointer, "type-added", f"may now be {_described(b)}")
+                yield widens(new.pointer, "type-added", f"may now be {described(b)}")
 
     def _covered(self, a: Shape, after: list[Shape], but: Shape | None = None) -> bool:
         """Whether all that `a` allows is allowed by one alternative of the new schema."""
@@ -228,48 +229,3 @@ def _strict(edit: Edit) -> bool:
 def _near(a: Shape, b: Shape) -> bool:
     """Whether one could allow what the other does, by type alone."""
     return b.type is None or a.type == b.type or (a.type, b.type) == ("integer", "number")
-
-
-def _paired(
-    before: list[Shape], after: list[Shape]
-) -> tuple[list[tuple[Shape, Shape]], list[Shape], list[Shape]]:
-    """Alternatives that stand for each other, those that are gone, and those that are new."""
-    lost, added = list(before), list(after)
-    pairs: list[tuple[Shape, Shape]] = []
-    for key in (_name, _constants, _kind, _any):
-        for a in list(lost):
-            match = next((b for b in added if key(a) is not None and key(a) == key(b)), None)
-            if match is not None and (key is not _any or len(lost) == len(added) == 1):
-                pairs.append((a, match))
-                lost.remove(a)
-                added.remove(match)
-    return pairs, lost, added
-
-
-def _name(shape: Shape) -> str | None:
-    in_components = shape.pointer.startswith("/components/schemas/")
-    return f"{shape.type} {shape.pointer}" if in_components else None
-
-
-def _constants(shape: Shape) -> str | None:
-    """What tells alternatives apart: fields with one value each."""
-    fixed = {}
-    for name, place in sorted(shape.properties.items()):
-        node = place.node
-        if isinstance(node, dict) and "const" in node:
-            fixed[name] = node["const"]
-    return json.dumps(fixed, sort_keys=True) if fixed else None
-
-
-def _kind(shape: Shape) -> str:
-    return shape.type or "any"
-
-
-def _any(shape: Shape) -> str:
-    return "any"
-
-
-def _described(shape: Shape) -> str:
-    name = shape.pointer.rpartition("/components/schemas/")[2]
-    kind = shape.type or "anything"
-    return f"{kind} {name}" if name and "/" not in name else kind
