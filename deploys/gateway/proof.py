@@ -77,8 +77,12 @@ class _Proof:
 
     def _reached(self, operation: Operation, asked: Samples) -> Iterator[str]:
         for path in asked.promised:
-            matches = self.router.matches(operation.method, path)
-            owner = self.oracle.owner(operation.method, path)
+            seen = seen_as(path)
+            if seen is None:
+                yield f"{operation.label}: nginx refuses {path}"
+                continue
+            matches = list(self.router.seen(operation.method, seen))
+            owner = self.oracle.owner(operation.method, seen)
             if owner is not None and owner is not operation:
                 continue  # a literal address of another operation, which comes first
             if not matches:
@@ -100,18 +104,21 @@ class _Proof:
         for one in asked.values():
             probes += [*one.promised, *one.hostile, *variations(one.promised[0])]
         probes += [f"/{bad}" for bad in HOSTILE]
-        for path in dict.fromkeys(probes):
-            for method in METHODS:
-                route = self.router.match(method, path)
-                if route is None:
+        for path, seen in {path: seen_as(path) for path in probes}.items():
+            for method in METHODS if seen else ():
+                route = next(self.router.seen(method, str(seen)), None)
+                if route is None or (preflight(route) and self.oracle.known(str(seen))):
                     continue
-                owner = self.oracle.owner(method, path)
-                if preflight(route) and self.oracle.known(path):
-                    continue
+                owner = self.oracle.owner(method, str(seen))
                 if owner is None:
                     yield f"{method} {path} reaches {route.name}, and nobody documented it"
                 elif owner.operation_id != route.name:
                     yield f"{method} {path} is {owner.operation_id} and reaches {route.name}"
+
+
+def seen_as(target: str) -> str | None:
+    """The path as the router sees it; None when it never gets there."""
+    return normalised(target) if accepted(target) else None
 
 
 def preflight(route: Route) -> bool:
@@ -135,10 +142,8 @@ class _Oracle:
             parts = [_Segment(part, schemas) for part in operation.path[1:].split("/")]
             self.by_method.setdefault(operation.method, []).append((parts, operation))
 
-    def owner(self, method: str, target: str) -> Operation | None:
-        path = normalised(target) if accepted(target) else None
-        if path is None or not path.startswith("/"):
-            return None
+    def owner(self, method: str, path: str) -> Operation | None:
+        """Of a path in normal form."""
         found = []
         given = path[1:].split("/")
         for parts, operation in self.by_method.get(method, ()):
@@ -148,8 +153,8 @@ class _Oracle:
                 found.append(([part.rank for part in parts], operation))
         return max(found, key=lambda item: item[0])[1] if found else None
 
-    def known(self, target: str) -> bool:
-        return any(self.owner(method, target) for method in self.by_method)
+    def known(self, path: str) -> bool:
+        return any(self.owner(method, path) for method in self.by_method)
 
 
 class _Segment:

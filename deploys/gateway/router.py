@@ -21,7 +21,6 @@ _SPLIT = uuid.UUID("7f145bf9-0dce-4f91-98eb-debbce4b9f6b")
 #: And the id of a route that has a name only from this one.
 _NAMED = uuid.uuid5(uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5"), "routes")
 FIELDS = ("methods", "hosts", "headers", "paths", "snis", "sources", "destinations")
-NO_ROUTE = "no Route matched with those values"
 
 Headers = Mapping[str, str | Sequence[str]]
 
@@ -43,10 +42,10 @@ class Route:
     def rank(self) -> tuple[int, int]:
         return self.priority, uuid.UUID(self.id).int
 
-    def takes(self, method: str, path: str, host: str, headers: Headers, sni: str | None) -> bool:
+    def takes(self, path: str, host: str, headers: Headers, sni: str | None) -> bool:
+        """Everything but the method, for a path in normal form."""
         return (
-            (not self.methods or method in self.methods)
-            and (not self.tests or any(test(path) for test in self.tests))
+            (not self.tests or any(test(path) for test in self.tests))
             and _host(self.raw.get("hosts") or (), host)
             and _headers(self.raw.get("headers") or {}, headers)
             and _sni(self.raw.get("snis") or (), sni)
@@ -58,21 +57,23 @@ class Router:
 
     def __init__(self, kong: Mapping[str, Any]) -> None:
         self.routes = tuple(sorted(_routes(kong), key=lambda route: route.rank, reverse=True))
+        methods = {method for route in self.routes for method in route.methods}
+        self._of = {m: [r for r in self.routes if not r.methods or m in r.methods] for m in methods}
+        self._of_any = [route for route in self.routes if not route.methods]
 
-    def matches(
+    def seen(
         self,
         method: str,
-        target: str,
+        path: str,
         host: str = "",
         headers: Headers | None = None,
         sni: str | None = None,
-    ) -> tuple[Route, ...]:
-        """Every route that would take the request, the one that does first."""
-        path = normalised(target) if accepted(target) else None
-        if path is None:
-            return ()
+    ) -> Iterator[Route]:
+        """Every route that would take a request for a path in Kong's normal form, best first."""
         given = headers or {}
-        return tuple(r for r in self.routes if r.takes(method, path, host, given, sni))
+        for route in self._of.get(method, self._of_any):
+            if route.takes(path, host, given, sni):
+                yield route
 
     def match(
         self,
@@ -84,7 +85,8 @@ class Router:
     ) -> Route | None:
         """The route that takes the request, or None (404). `target` is the raw path, with or
         without a query; `sni` is the TLS name, None for plain HTTP."""
-        return next(iter(self.matches(method, target, host, headers, sni)), None)
+        path = normalised(target) if accepted(target) else None
+        return None if path is None else next(self.seen(method, path, host, headers, sni), None)
 
 
 def match(

@@ -76,6 +76,9 @@ def variations(path: str) -> Iterator[str]:
     yield from (path.upper(), path.swapcase(), path.title(), path[:-1] or "/")
     for i in range(len(segments)):
         yield "/" + "/".join(segments[:i] + segments[i + 1 :])
+        one = segments[i]
+        for other in (one.capitalize(), one.upper(), "q" + one[1:], one[:-1] + "q", one + "q"):
+            yield "/" + "/".join([*segments[:i], other, *segments[i + 1 :]])
         yield "/" + "/".join([*segments[:i], segments[i] + "%20", *segments[i + 1 :]])
         yield "/" + "/".join([*segments[:i], "", *segments[i:]])
         yield "/" + "%2F".join(["/".join(segments[: i + 1]), "/".join(segments[i + 1 :])])
