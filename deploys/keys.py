@@ -110,10 +110,13 @@ def rotate(where: World, consumer: str) -> None:
         _write(where, consumer, [_fresh(), made[0]])
 
 
-def retire(where: World, consumer: str, *, all_made: bool) -> None:
-    """Forget the key before the current one, or with `all_made` every generated one."""
+def retire(where: World, consumer: str, seen: Keys, *, all_made: bool) -> None:
+    """Forget the key before the current one, or with `all_made` every generated one; only as long
+    as the generated keys are the ones `seen`."""
     with locked(_folder(where)):
         made = _read(where, consumer)
+        if tuple(made) != seen.made:
+            raise SecretError(f"{item(consumer)} was changed meanwhile; run: secrets list")
         if all_made:
             _file(where, consumer).unlink(missing_ok=True)
         elif len(made) > 1:

@@ -110,9 +110,12 @@ class Pki:
             )
             store_pair(path, made)
 
-    def retire(self, leaf: str) -> None:
-        """Put the certificate that `renew` replaced on the list."""
+    def retire(self, leaf: str, seen: x509.Certificate | None = None) -> None:
+        """Put the certificate that `renew` replaced on the list. With `seen`, only as long as that
+        is the present one."""
         with locked(self.folder):
+            if seen is not None and self.certificate(leaf) != seen:
+                raise PkiError(f"{leaf} was renewed by another run meanwhile; run: secrets list")
             before = self.retiring(leaf)
             if before is None:
                 raise PkiError(f"no certificate {leaf} waits to be retired")
@@ -135,11 +138,14 @@ class Pki:
         """Where a change to another authority stands."""
         return self._authority.phase() if self.ca_path.exists() else "steady"
 
-    def change_authority(self, own: Pair | None = None) -> Phase:
+    def change_authority(self, own: Pair | None = None, *, seen: Phase | None = None) -> Phase:
         """One step of a change: trust a next authority, let it sign, or drop the one before.
-        Everyone has to have converged in between. Returns the phase that is reached."""
+        Everyone has to have converged in between. With `seen`, only from that phase. Returns the
+        phase that is reached."""
         with locked(self.folder):
-            phase = self._authority.phase() if self.ca_path.exists() else "steady"
+            phase = self.phase()
+            if seen is not None and phase != seen:
+                raise PkiError("another run changed the authority meanwhile; run: secrets list")
             if phase == "steady":
                 if not self.ca_path.exists():
                     raise PkiError("there is no authority yet; the first converge makes it")

@@ -97,7 +97,7 @@ class ApiKey:
         if not self._known(context):
             if not found.made:
                 raise SecretError(f"{self.name}: there is no such key; run: secrets list")
-            keys.retire(context.where, self.consumer, all_made=True)
+            keys.retire(context.where, self.consumer, found, all_made=True)
             return Outcome((f"{self.name}: its generated keys are forgotten.",))
         if not moved and len(found.made) < 2:
             if source is None or source.previous is None:
@@ -112,7 +112,7 @@ class ApiKey:
                 LEFT_TO_YOU,
             )
         context.need(self.name, found.valid[0].reveal(), ("kong",))
-        keys.retire(context.where, self.consumer, all_made=moved)
+        keys.retire(context.where, self.consumer, found, all_made=moved)
         keys.mirror(context.where, context.site)
         return Outcome(
             (f"{self.name}: the old key is forgotten; the next converge ends it.",),

@@ -68,9 +68,10 @@ class Leaf:
     def retire(self, context: Context) -> Outcome:
         if context.pki.retiring(self.leaf) is None:
             raise PkiError(f"{self.name}: no certificate waits to be retired")
+        seen = context.pki.certificate(self.leaf)
         if self.users:
             context.need(self.name, leaf_state(context.pki, self.leaf), self.users)
-        context.pki.retire(self.leaf)
+        context.pki.retire(self.leaf, seen)
         return Outcome(
             (f"{self.name}: the old certificate is on the revocation list.",),
             (f"{context.converge}  (brings the list to the doors)",),
@@ -145,7 +146,7 @@ class Ca:
             raise PkiError(f"the new authority signs already; converge, then run: {again}")
         if phase == "trust":
             context.need(self.name, authority_state(context.pki), EVERYONE)
-            context.pki.change_authority()
+            context.pki.change_authority(seen=phase)
             return Outcome(
                 (
                     "ca, step 2 of 3: the new authority signs. The next converge gives every host "
@@ -153,7 +154,7 @@ class Ca:
                 ),
                 (context.converge, f"then {context.command('retire', self.name)}"),
             )
-        context.pki.change_authority(own_ca(context.site))
+        context.pki.change_authority(own_ca(context.site), seen=phase)
         return Outcome(
             (
                 "ca, step 1 of 3: a new authority is there and will be trusted beside the present "
@@ -171,7 +172,7 @@ class Ca:
             )
             raise PkiError(f"ca: nothing to retire ({reason}); run: secrets list")
         context.need(self.name, authority_state(context.pki), EVERYONE)
-        context.pki.change_authority()
+        context.pki.change_authority(seen=phase)
         return Outcome(
             ("ca, step 3 of 3: the old authority is not trusted any more.",), (context.converge,)
         )

@@ -29,6 +29,11 @@ def valid(project: Project, name: str = "storyteller") -> list[bytes]:
     return [key.reveal() for key in keys.consumers(project.where, project.site)[name]]
 
 
+def forget(project: Project, *, all_made: bool) -> None:
+    seen = keys.present(project.where, project.site, "storyteller")
+    keys.retire(project.where, "storyteller", seen, all_made=all_made)
+
+
 def test_key_is_recognised_random_and_of_one_length() -> None:
     made = {keys.new_key() for _ in range(2000)}
     assert len(made) == 2000
@@ -81,7 +86,7 @@ def test_rotation_keeps_both_and_shows_what_the_gateway_knows(project: Project) 
     assert shown.read_bytes() == old
     project.gone_through("gateway-2")
     assert shown.read_bytes() == new
-    keys.retire(project.where, "storyteller", all_made=False)
+    forget(project, all_made=False)
     assert valid(project) == [new]
 
 
@@ -93,6 +98,18 @@ def test_rotating_twice_is_refused(project: Project) -> None:
     keys.rotate(project.where, "storyteller")
     with pytest.raises(SecretError, match="secrets retire api-key/storyteller --env production"):
         keys.rotate(project.where, "storyteller")
+
+
+def test_retiring_what_another_run_changed_is_refused(project: Project) -> None:
+    """Between the check that the gateway has the new key and the end of the old one."""
+    valid(project)
+    keys.rotate(project.where, "storyteller")
+    seen = keys.present(project.where, project.site, "storyteller")
+    forget(project, all_made=False)
+    keys.rotate(project.where, "storyteller")
+    with pytest.raises(SecretError, match="changed meanwhile"):
+        keys.retire(project.where, "storyteller", seen, all_made=False)
+    assert len(valid(project)) == 2
 
 
 def test_given_key_is_used_with_its_previous_one(
@@ -116,7 +133,7 @@ def test_moving_between_generated_and_given_interrupts_nobody(
     (made,) = valid(project)
     project.write('[secrets.api_keys]\nstoryteller = { env = "KEY_NOW" }\n')
     assert valid(project) == [GIVEN.encode(), made]
-    keys.retire(project.where, "storyteller", all_made=True)
+    forget(project, all_made=True)
     assert valid(project) == [GIVEN.encode()]
     project.write('[secrets.api_keys]\nstoryteller = { previous = { env = "KEY_NOW" } }\n')
     again, before = valid(project)
@@ -200,7 +217,7 @@ def test_killed_rotation_is_before_or_after(project: Project) -> None:
         return lambda: (
             keys.rotate(project.where, "storyteller"),
             keys.consumers(project.where, project.site),
-            keys.retire(project.where, "storyteller", all_made=False),
+            forget(project, all_made=False),
         )
 
     deaths = 0

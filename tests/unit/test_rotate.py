@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -245,6 +246,15 @@ def test_rotation_after_the_snapshot_is_not_taken_for_brought(project: Project) 
     project.run("rotate", "client/story")
     note(project.where, project.site, host, seen)
     assert project.run("retire", "client/story").code == 1
+
+
+@pytest.mark.parametrize("name", ["api-key/storyteller", "client/story", "host/app-1", "ca"])
+def test_of_many_rotations_at_once_one_is_done(project: Project, name: str) -> None:
+    """Two steps at once would skip the converge between them."""
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda _: project.start("rotate", name), range(4)))
+    assert sorted(s.code for s in said) == [0, 1, 1, 1]
+    assert Pki(project.secrets, "production").phase() == ("trust" if name == "ca" else "steady")
 
 
 def pem_pair(days: int = 90) -> tuple[bytes, bytes]:
