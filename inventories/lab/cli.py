@@ -79,10 +79,13 @@ def show(
 
 @app.command()
 def image(name: Name = DEFAULT) -> None:
-    """Build the services' image, push it to the lab's registry and name it in the lab's overlay."""
+    """Bring the services' image and the gateway's stand-in to the lab, and name them in its site.
+
+    The image is built from the project's Dockerfile and pushed to the lab's own registry.
+    """
     reference = publish.image(name, say)
     typer.echo(reference)
-    say(f"The lab's app hosts run it after the next converge of lab '{name}'.")
+    say(f"The next converge of lab '{name}' runs it: DEPLOY_ENV={name}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -39,9 +39,7 @@ def build(say: Callable[[str], None] = lambda _: None, *, again: bool = False) -
     with locked(CACHE, what="the cache of images", wait_s=900):
         base = image_base.tar(say)
         target = CACHE / f"story-image-{_key(project, base)}"
-        if again:
-            shutil.rmtree(target, ignore_errors=True)
-        if not target.exists():
+        if again or not target.exists():
             say("Building the services' image")
             _build(target, base, project)
         os.utime(target)
@@ -96,6 +94,8 @@ def _build(target: Path, base: Path, project: Path) -> None:
                 f"'rehearse image' again:\n{tail}"
             )
         oci.settled(work / "out")
+        if target.exists():
+            os.replace(target, work / "before")
         os.replace(work / "out", target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -29,7 +29,7 @@ KEEP = 2  # bases of other sources that stay
 
 def tar(say: Callable[[str], None] = lambda _: None) -> Path:
     """The base system as a tar, made when it is not there (a minute); hold the cache's lock."""
-    lines = _lines()
+    lines = apt_sources.lines(rootfs.mirror("the base of the image"))
     digest = hashlib.sha256("\n".join([PACKAGES, CLEAN, *lines]).encode()).hexdigest()[:16]
     target = CACHE / f"python-base-{digest}.tar"
     if not target.exists():
@@ -40,23 +40,6 @@ def tar(say: Callable[[str], None] = lambda _: None) -> Path:
     for path in old[KEEP + 1 :]:
         path.unlink()
     return target
-
-
-def _lines() -> list[str]:
-    apt = Path("/etc/apt")
-    found = apt_sources.mirror(
-        [
-            path.read_text(errors="replace")
-            for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
-            if path.is_file() and path.suffix in (".list", ".sources")
-        ]
-    )
-    if found is None:
-        raise LabError(
-            "No Debian archive is among this machine's apt sources, so the image's base cannot be "
-            "fetched: add one to /etc/apt/sources.list.d/, then run this again."
-        )
-    return apt_sources.lines(found)
 
 
 def _make(target: Path, lines: list[str]) -> None:

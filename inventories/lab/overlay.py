@@ -31,13 +31,7 @@ def write(lab: Lab, values: Values) -> Lab:
     LabError when the overlay writes one of these tables in a way that cannot be added to.
     """
     target = lab.directory / "site.toml"
-    source = Path(lab.overlay) if lab.overlay else target
-    if source != target and not source.is_file():
-        raise LabError(
-            f"The lab '{lab.name}' has no overlay {source} any more: "
-            f"'rehearse up --name {lab.name} --site FILE' gives it another one."
-        )
-    before = source.read_text()
+    source, before = _text(lab)
     try:
         text = merged(before, values)
     except ValueError as error:
@@ -46,6 +40,28 @@ def write(lab: Lab, values: Values) -> Lab:
         _replace(target, text)
     write_json(_record(lab), {**_written(lab), **values})
     return lab if lab.overlay == str(target) else lab.changed(overlay=str(target))
+
+
+def read(lab: Lab) -> dict[str, Any]:
+    """What the lab's overlay says. LabError when it is gone or no TOML."""
+    source, text = _text(lab)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(
+            f"{source} is not valid TOML: {error}. Mend it, then run this again."
+        ) from None
+
+
+def _text(lab: Lab) -> tuple[Path, str]:
+    source = Path(lab.overlay or lab.directory / "site.toml")
+    try:
+        return source, source.read_text()
+    except OSError as error:
+        raise LabError(
+            f"The overlay {source} of lab '{lab.name}' cannot be read ({error.strerror}): "
+            f"'rehearse up --name {lab.name} --site FILE' gives it another one."
+        ) from None
 
 
 def again(lab: Lab) -> Lab:

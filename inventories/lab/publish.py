@@ -1,7 +1,8 @@
-"""The services' image brought to a lab: built, in the lab's registry, named in the lab's overlay.
+"""What a lab's site runs, brought to the lab: the services' image and the gateway's stand-in.
 
-Guarantees: the overlay names a digest only after the registry has it; a repeat with nothing to do
-changes nothing. Touches no other lab, and of the project only reads the sources.
+Guarantees: the overlay names a digest only after the registry has it, and a package only when its
+file is there; a repeat with nothing to do changes nothing. An overlay that asks for Kong itself
+keeps it. Touches no other lab, and of the project only reads the sources.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from inventories.lab import image as services
 from inventories.lab import machine, overlay, registry, state
 from inventories.lab.errors import LabError
+from inventories.lab.standin import deb
 from inventories.lab.state import Lab
 
 WAIT_FOR_OTHERS_S = 30.0
@@ -31,7 +33,7 @@ def image(name: str, say: Callable[[str], None] = lambda _: None) -> str:
             raise
         registry.start(lab, say)
         reference = registry.push(lab, built)
-        overlay.write(lab, values(lab, reference))
+        overlay.write(lab, {**values(lab, reference), **gateway(lab)})
     return reference
 
 
@@ -45,6 +47,15 @@ def prepare(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
         )
     machine.install(say, machine.IMAGE_TOOLS)
     machine.unpacked(registry.PACKAGE, say)
+
+
+def gateway(lab: Lab) -> overlay.Values:
+    """The stand-in, which Kong's place is taken by in a lab, unless the overlay asks for Kong."""
+    if overlay.read(lab).get("kong", {}).get("package") == "kong":
+        return {}
+    folder = lab.directory / "standin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return {"kong": {"package": "standin", "artefact": str(deb.build(folder))}}
 
 
 def values(lab: Lab, reference: str) -> overlay.Values:

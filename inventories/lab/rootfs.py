@@ -50,6 +50,19 @@ def image(say: Callable[[str], None] = lambda _: None) -> Path:
 
 def _inputs() -> tuple[list[str], dict[str, tuple[bytes, int]]]:
     """Apt source lines for the bootstrap, and the files laid over the bare system."""
+    found = mirror("the hosts' system")
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    overlay = tree.read(HERE / "image")
+    overlay["etc/apt/sources.list.d/debian.sources"] = (apt_sources.deb822(found).encode(), 0o644)
+    overlay["etc/apt/apt.conf.d/90machine"] = (apt_sources.settings(dump).encode(), 0o644)
+    # The machine may trust a CA of its own, without which downloads inside a host would fail.
+    for path in sorted(LOCAL_CAS.rglob("*.crt")):
+        overlay[str(path.relative_to("/"))] = (path.read_bytes(), 0o644)
+    return apt_sources.lines(found), overlay
+
+
+def mirror(what: str) -> apt_sources.Mirror:
+    """The Debian archive that this machine uses. LabError when it has none to fetch `what` from."""
     apt = Path("/etc/apt")
     texts = [
         path.read_text(errors="replace")
@@ -59,17 +72,10 @@ def _inputs() -> tuple[list[str], dict[str, tuple[bytes, int]]]:
     found = apt_sources.mirror(texts)
     if found is None:
         raise LabError(
-            "No Debian archive is among this machine's apt sources, so the hosts' system cannot "
+            f"No Debian archive is among this machine's apt sources, so {what} cannot "
             "be fetched: add one to /etc/apt/sources.list.d/, then run this again."
         )
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    overlay = tree.read(HERE / "image")
-    overlay["etc/apt/sources.list.d/debian.sources"] = (apt_sources.deb822(found).encode(), 0o644)
-    overlay["etc/apt/apt.conf.d/90machine"] = (apt_sources.settings(dump).encode(), 0o644)
-    # The machine may trust a CA of its own, without which downloads inside a host would fail.
-    for path in sorted(LOCAL_CAS.rglob("*.crt")):
-        overlay[str(path.relative_to("/"))] = (path.read_bytes(), 0o644)
-    return apt_sources.lines(found), overlay
+    return found
 
 
 def _digest(lines: list[str], overlay: dict[str, tuple[bytes, int]]) -> str:

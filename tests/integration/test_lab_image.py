@@ -25,8 +25,10 @@ from lab_support import (
     status,
 )
 
-from inventories.lab import image, machine, oci, process, registry, rootfs, state
+from inventories.lab import image, machine, oci, overlay, process, registry, rootfs, state
 from inventories.lab.driver import LabDriver
+from inventories.spec import load_site
+from inventories.worlds import world
 from tests import image_variants
 from tests.lints.test_project import configured_hosts
 
@@ -119,9 +121,29 @@ def test_a_killed_registry_comes_back_with_its_images(driver: LabDriver) -> None
     assert up.returncode == 0, up.stderr
     assert registry.has(driver.lab, other)
     assert not registry.has(driver.lab, other[:-64] + "0" * 64)
-    overlay = Path(str(state.load(name).overlay)).read_text()
-    assert overlay.startswith("# given\n[site]\nzone = 'b'\n")
-    assert tomllib.loads(overlay)["app"].keys() == {"memory_mb", "image", "registry"}
+    text = Path(str(state.load(name).overlay)).read_text()
+    assert text.startswith("# given\n[site]\nzone = 'b'\n")
+    assert tomllib.loads(text)["app"].keys() == {"memory_mb", "image", "registry"}
+
+
+def test_kong_is_stood_in_for_unless_the_overlay_asks_for_it(
+    driver: LabDriver, tmp_path: Path
+) -> None:
+    name = driver.lab.name
+    assert rehearse("image", "--name", name).returncode == 0
+    kong = overlay.read(state.load(name))["kong"]
+    assert kong["package"] == "standin"
+    package = subprocess.run(
+        ["dpkg-deb", "--field", kong["artefact"], "Package"], capture_output=True, text=True
+    )
+    assert package.stdout.strip() == "fountainai-kong-standin"
+    assert load_site(world(name)).kong.artefact == kong["artefact"]
+    with lab() as made:
+        (tmp_path / "site.toml").write_text('[kong]\npackage = "kong"\n')
+        site = ("--site", str(tmp_path / "site.toml"))
+        assert rehearse("up", "--bare", "--name", made.lab.name, *site).returncode == 0
+        assert rehearse("image", "--name", made.lab.name).returncode == 0
+        assert overlay.read(state.load(made.lab.name))["kong"] == {"package": "kong"}
 
 
 def test_variants_differ_in_their_digest_alone(driver: LabDriver, built: Path) -> None:
@@ -225,6 +247,26 @@ def test_a_killed_build_leaves_no_process_and_no_mount(project: Path) -> None:
     made = image.build()
     assert not list(rootfs.CACHE.glob(".build-*-image"))
     assert oci.config(made)["config"]["Labels"]["made"] == "by a test"
+
+
+def test_a_lab_that_goes_away_meanwhile_stays_away(project: Path) -> None:
+    pause = f"sleep 5.{os.getpid()}"
+    dockerfile(project, f"RUN {pause}")
+    with lab() as made:
+        name = made.lab.name
+        running = subprocess.Popen(
+            [*REHEARSE, "image", "--name", name], stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 120
+        while not _commands(pause):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert rehearse("down", "--name", name).returncode == 0
+        said = running.communicate(timeout=120)[1]
+        assert running.returncode == 1
+        assert f"There is no lab '{name}'" in said
+        assert not (state.ROOT / name).exists()
 
 
 def _commands(text: str) -> list[str]:

@@ -87,5 +87,8 @@ def test_refusals_are_sentences(lab: state.Lab, tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"mine\.toml cannot be completed .* app is no table"):
         overlay.write(lab, VALUES)
     (tmp_path / "mine.toml").unlink()
-    with pytest.raises(LabError, match=r"has no overlay .* 'rehearse up --name t-i0 --site FILE"):
+    with pytest.raises(
+        LabError,
+        match=r"overlay .* cannot be read \(No such .* 'rehearse up --name t-i0 --site FILE",
+    ):
         overlay.write(lab, VALUES)
