@@ -120,14 +120,18 @@ def priority(route: Mapping[str, Any], paths: Sequence[str]) -> int:
 
 
 def _routes(kong: Mapping[str, Any]) -> Iterator[Route]:
-    services = {s.get("id"): s.get("name", "") for s in kong.get("services") or ()}
-    for service in kong.get("services") or ():
-        for route in service.get("routes") or ():
+    """All routes but those of services that are switched off, which Kong does not build."""
+    services = kong.get("services") or ()
+    off = [service for service in services if service.get("enabled") is False]
+    names = {service.get("id"): service.get("name", "") for service in services}
+    for service in services:
+        for route in () if service in off else service.get("routes") or ():
             yield from _split(route, service.get("name", ""))
     for route in kong.get("routes") or ():
         owner = route.get("service") or ""
         owner = owner.get("id", "") if isinstance(owner, Mapping) else owner
-        yield from _split(route, services.get(owner, owner))
+        if not any(owner in (service.get("id"), service.get("name")) for service in off):
+            yield from _split(route, names.get(owner, owner))
 
 
 def _split(route: Mapping[str, Any], service: str) -> Iterator[Route]:

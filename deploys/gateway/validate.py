@@ -16,7 +16,13 @@ from .entity_schemas import DOCUMENT, UNUSED
 from .reading import Unreadable, parse
 from .schema_types import Problem, sound, walk
 
-__all__ = ["Problem", "Unreadable", "parse", "problems"]
+__all__ = ["PORTABLE", "Problem", "Unreadable", "parse", "problems"]
+
+#: All that is needed to route and to validate elsewhere: copy these into one package.
+PORTABLE = (
+    "entity_schemas", "health_rules", "pattern_rules", "plugin_schemas", "reading", "references",
+    "request_path", "router", "schema_text", "schema_types", "validate",
+)  # fmt: skip
 
 
 def problems(kong: Mapping[str, Any]) -> list[Problem]:

@@ -104,6 +104,15 @@ def test_routes_at_the_top_know_their_service() -> None:
         assert (found.name, found.service) == ("top", "s")
 
 
+def test_services_that_are_switched_off_have_no_routes() -> None:
+    document = kong(route("inner", "/a")) | {"routes": [route("outer", "/b", service="s")]}
+    assert winner(document, path="/a") == "inner"
+    assert winner(document, path="/b") == "outer"
+    document["services"][0]["enabled"] = False
+    assert winner(document, path="/a") is None
+    assert winner(document, path="/b") is None
+
+
 def test_a_damaged_pattern_is_an_error_with_a_way_out() -> None:
     with pytest.raises(ValueError, match="validate the file first"):
         Router(kong(route("bad", "~/(")))
