@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deploys.settings import APP_PORT, DOOR_PORT
 from inventories import worlds
 from inventories.lab import cgroups, daemons, registry
 from inventories.lab.driver import LabDriver
 from inventories.lab.state import Lab
 
-DOOR_PORT = 9200  # on the private address of each search host
-APP_PORT = 8443  # the same of each app host
 GATEWAY_PORT = 443
 
 
