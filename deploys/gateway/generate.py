@@ -93,15 +93,16 @@ def gateway(
             f"{env}: no app host has {', '.join(homeless)}; give one the service in "
             "inventories/site.toml, or make its operations unreachable in the policy"
         )
-    certificate, ca = entity_id("certificate", "gateway"), entity_id("ca", "environment")
+    certificate, trusted = entity_id("certificate", "gateway"), _authorities(_text(ca_pem))
+    cas = [str(each["id"]) for each in trusted]
     return {
         "_format_version": "3.0",
         "_transform": True,
         "_comment": _heading(env),
-        "services": _services(grouped, policy.defaults.timeout_ms, certificate, ca),
+        "services": _services(grouped, policy.defaults.timeout_ms, certificate, cas),
         "upstreams": [upstream(service, upstreams[service], certificate) for service in served],
         "certificates": [{"id": certificate, "cert": _text(client_pem), "key": _text(client_key)}],
-        "ca_certificates": [{"id": ca, "cert": _text(ca_pem)}],
+        "ca_certificates": trusted,
         "consumers": _consumers(consumers),
         "plugins": plugins.everywhere(),
     }
@@ -120,7 +121,7 @@ def _heading(env: str) -> str:
 
 
 def _services(
-    grouped: Mapping[Group, list[Entity]], usual: Timeouts, certificate: str, ca: str
+    grouped: Mapping[Group, list[Entity]], usual: Timeouts, certificate: str, cas: Sequence[str]
 ) -> list[Entity]:
     """One per story service, and one more for each other pair of timeouts it needs: Kong has
     timeouts on services only. All of a story service share its upstream; the plain name is for
@@ -144,7 +145,7 @@ def _services(
                 "protocol": "https",
                 "client_certificate": {"id": certificate},
                 "tls_verify": True,
-                "ca_certificates": [ca],
+                "ca_certificates": list(cas),
                 "connect_timeout": timeouts.connect,
                 "read_timeout": timeouts.read,
                 "write_timeout": timeouts.read,
@@ -153,6 +154,20 @@ def _services(
             }
         )
     return sorted(made, key=lambda each: str(each["name"]))
+
+
+def _authorities(pem: str) -> list[Entity]:
+    """One entity per certificate: Kong refuses two in one, and there are two while the
+    environment's authority is being replaced."""
+    end = "-----END CERTIFICATE-----\n"
+    found = [part for part in pem.split(end) if part.strip()] or [pem]
+    return [
+        {
+            "id": entity_id("ca", "environment", *([str(n)] if n > 1 else [])),
+            "cert": part + end if end in pem else part,
+        }
+        for n, part in enumerate(found, 1)
+    ]
 
 
 def _consumers(consumers: Mapping[str, Sequence[Given]]) -> list[Entity]:
