@@ -105,13 +105,15 @@ class Upstream(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, pki: Pki | None, name: str = "one", port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self, pki: Pki | None, name: str = "one", port: int = 0, address: str = "127.0.0.1"
+    ) -> None:
+        super().__init__((address, port), _Handler)
         self.name, self.status = name, 200
         self.seen: list[tuple[str, str]] = []
         self.snis: list[str | None] = []
         if pki is not None:
-            host = pki.host("app-1", ["127.0.0.1", NAME])
+            host = pki.host("app-1", [address, NAME])
             folder = pki.folder / "hosts"
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=host.ca.decode())
             context.verify_mode = ssl.CERT_REQUIRED

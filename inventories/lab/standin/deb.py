@@ -62,7 +62,7 @@ def _lay_out(tree: Path) -> None:
     _put(tree / "lib/systemd/system/kong.service", (files / "kong.service").read_bytes())
     _put(tree / "etc/kong/kong.logrotate", (files / "kong.logrotate").read_bytes())
     _put(tree / "DEBIAN/conffiles", b"/etc/kong/kong.logrotate\n")
-    _put(tree / f"usr/share/doc/{NAME}/README", (files / "README").read_bytes())
+    _put(tree / f"{LIBRARY}/README", (files / "README").read_bytes())
     for path in (tree, *tree.rglob("*")):
         if path.is_dir():
             path.chmod(0o755)
