@@ -23,6 +23,9 @@ _REFUSED = {
     "u": "not in PCRE", "U": "not in PCRE", "<": "a word boundary in Rust only",
     ">": "a word boundary in Rust only",
 }  # fmt: skip
+#: Refused here although Kong loads them: both engines do, and read them differently.
+_LOADS = frozenset("AzpPv<>")
+_REWRITTEN = "Kong rewrites every ?< as the start of a group name"
 _GROUPS = {
     "(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind",
     "(?>": "an atomic group", "(?|": "a branch reset", "(?#": "a comment", "(?(": "a condition",
@@ -131,14 +134,15 @@ class _Reader:
             raise _Refused(f"\\{char} is a back-reference, which Rust has not")
         allowed = char in _CLASSES or (char in _LETTERS and not (inside and char in "bB"))
         if not allowed and (char in _REFUSED or char.isalnum()):
-            raise _Refused(f"\\{char} is {_REFUSED.get(char, 'not known to all engines')}")
+            why = _REFUSED.get(char, "not known to all engines")
+            raise _Refused(f"\\{char} is {why}", kong=char not in _LOADS)
         self.at += 2
 
     def _group(self) -> None:
         rest = self.text[self.at :]
         for start, what in sorted(_GROUPS.items(), key=lambda item: -len(item[0])):
             if rest.startswith(start):
-                raise _Refused(f"{start} is {what}, which Rust has not")
+                raise _Refused(f"{start} is {what}, which Rust has not", kong=start != "(?R")
         self.depth, self.repeatable = self.depth + 1, False
         if named := _NAMED.match(rest):
             if named[1] in self.names:
@@ -148,7 +152,10 @@ class _Reader:
         elif rest.startswith("(?:"):
             self.at += 3
         elif rest.startswith("(?"):
-            raise _Refused(f"{rest[:4]} is not a group that all engines know")
+            raise _Refused(
+                f"{rest[:4]} is not a group that all engines know",
+                kong=not re.match(r"\(\?[imsx]*[:)]", rest),
+            )
         else:
             self.at += 1
 
@@ -160,20 +167,21 @@ class _Reader:
             if not count:
                 raise _Refused("{ that is no repetition is an error in Rust: write \\{")
             low, high = int(count[1]), int(count[3] or count[1])
-            if low > high or max(low, high) > MOST_REPEATS:
-                raise _Refused(f"{count[0]} is no range up to {MOST_REPEATS}")
+            if low > high or high > MOST_REPEATS:
+                reason = f"{count[0]} is no range up to {MOST_REPEATS}"
+                raise _Refused(reason, kong=low > high)
             self.at = count.end()
         else:
             self.at += 1
         after = self.text[self.at : self.at + 1]
         if after == "+":
-            raise _Refused("possessive repetition is not in Rust")
+            raise _Refused("possessive repetition is not in Rust", kong=False)
         if after == "?":
             self.at += 1
             if self.text[self.at : self.at + 1] == "<":
-                raise _Refused("Kong rewrites every ?< as the start of a group name")
+                raise _Refused(_REWRITTEN, kong=False)
         if char == "?" and after == "<":
-            raise _Refused("Kong rewrites every ?< as the start of a group name")
+            raise _Refused(_REWRITTEN, kong=False)
         self.repeatable = False
 
     def _class(self) -> None:
@@ -182,20 +190,19 @@ class _Reader:
         if self.text[self.at : self.at + 1] == "^":
             self.at += 1
         if self.text[self.at : self.at + 1] == "]":
-            raise _Refused("] first in a class: write \\]")
+            raise _Refused("] first in a class: write \\]", kong=False)
         while (char := self.text[self.at : self.at + 1]) != "]":
             if not char:
                 raise _Refused("a class is not closed")
             if char == "[":
                 raise _Refused("[ inside a class is a nested class in Rust: write \\[", kong=False)
             if self.text[self.at : self.at + 2] in ("&&", "--", "~~", "||", "?<"):
-                raise _Refused(
-                    f"{self.text[self.at : self.at + 2]} inside a class means a set in Rust"
-                )
+                two = self.text[self.at : self.at + 2]
+                raise _Refused(f"{two} inside a class means a set in Rust", kong=False)
             if char == "\\":
                 self._escape(inside=True)
             else:
                 self.at += 1
         self.at += 1
         if "?<" in self.text[start : self.at]:
-            raise _Refused("Kong rewrites every ?< as the start of a group name")
+            raise _Refused(_REWRITTEN, kong=False)

@@ -25,7 +25,7 @@ from inventories.lab.standin.program.declarative import DeclarativeError, parse
 from inventories.lab.standin.program.router import Asked
 from inventories.lab.standin.program.router import Router as StandIn
 from tests.gateway_example import example
-from tests.unit.test_gateway_proof import made, shipped  # noqa: F401
+from tests.unit.test_gateway_proof import shipped  # noqa: F401
 from tests.unit.test_gateway_router import PATHS, kong, routes
 from tests.unit.test_gateway_validate import KONG
 
