@@ -12,12 +12,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from deploys import keys
+from deploys import keys, rotate
 from deploys import x509 as certificates
 from deploys.pki import Pki, PkiError
+from deploys.secret_settings import SecretsSettings
 from deploys.secrets import Secret, SecretError, record_key
 from deploys.trust import gateway_pair, pki_for, registry_token
-from tests.secrets_support import Project
+from tests.secrets_support import ROOT, Project
 
 TOKEN, KEY = "planted-token-0123456789", "planted.key." * 4
 
@@ -255,6 +256,19 @@ def test_of_many_rotations_at_once_one_is_done(project: Project, name: str) -> N
         said = list(pool.map(lambda _: project.start("rotate", name), range(4)))
     assert sorted(s.code for s in said) == [0, 1, 1, 1]
     assert Pki(project.secrets, "production").phase() == ("trust" if name == "ca" else "steady")
+
+
+def test_the_document_names_what_there_is(project: Project) -> None:
+    """Every command in it acts on something that exists, and its example is a site."""
+    text = (ROOT / "docs" / "secrets.md").read_text()
+    context = rotate.context_of("production")
+    names = re.findall(r"`secrets (?:rotate|retire) ([a-z0-9/-]+)`", text)
+    assert {rotate.chosen(name, context).name for name in names} == set(names)
+    kinds = {item.name.partition("/")[0] for item in rotate.items(context)}
+    assert {name.partition("/")[0] for name in names} == kinds
+    project.write(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    assert [c.name for c in project.site.kong.consumers] == ["storyteller", "editor"]
+    assert all(f"secrets.{key}" in text for key in SecretsSettings.model_fields)
 
 
 def pem_pair(days: int = 90) -> tuple[bytes, bytes]:
