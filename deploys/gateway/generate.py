@@ -8,6 +8,7 @@ compared or stored in the clear.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -26,6 +27,7 @@ __all__ = ["build", "gateway", "plugin_names", "provenance", "redacted"]
 
 #: Once more, at another app host if there is one; with Kong's 5 a dead host costs six timeouts.
 _RETRIES = 1
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Revealing(Protocol):
@@ -159,14 +161,10 @@ def _services(
 def _authorities(pem: str) -> list[Entity]:
     """One entity per certificate: Kong refuses two in one, and there are two while the
     environment's authority is being replaced."""
-    end = "-----END CERTIFICATE-----\n"
-    found = [part for part in pem.split(end) if part.strip()] or [pem]
+    found = list(dict.fromkeys(f"{each}\n" for each in _CERTIFICATE.findall(pem))) or [pem]
     return [
-        {
-            "id": entity_id("ca", "environment", *([str(n)] if n > 1 else [])),
-            "cert": part + end if end in pem else part,
-        }
-        for n, part in enumerate(found, 1)
+        {"id": entity_id("ca", "environment", *([str(n)] if n > 1 else [])), "cert": cert}
+        for n, cert in enumerate(found, 1)
     ]
 
 

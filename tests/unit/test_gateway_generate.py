@@ -345,6 +345,25 @@ def test_one_host_is_never_left_out_and_several_are_watched(docs: dict[str, Any]
     assert "healthchecks" not in upstreams["performers.app.fountainai.internal"]
 
 
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_two_authorities_are_two_entries_that_every_service_trusts(
+    docs: dict[str, Any], tmp_path: Path, end: str
+) -> None:
+    """Kong refuses two certificates in one; there are two while the authority is replaced."""
+    pems = []
+    for name in ("old", "new"):
+        pki = Pki(tmp_path / name, "lab")
+        pki.ensure()
+        pems.append(pki.ca_path.read_text().strip() + "\n")
+    kong = made(docs, ca_pem="".join(pems).strip() + end)
+    assert [each["cert"] for each in kong["ca_certificates"]] == pems
+    ids = [each["id"] for each in kong["ca_certificates"]]
+    assert len(set(ids)) == 2
+    assert all(service["ca_certificates"] == ids for service in kong["services"])
+    one = made(docs, ca_pem=pems[0])
+    assert [each["id"] for each in one["ca_certificates"]] == ids[:1]
+
+
 def test_a_service_that_no_host_has_is_refused(docs: dict[str, Any]) -> None:
     with pytest.raises(GatewayError, match="lab: no app host has characters, performers; give"):
         made(docs, upstreams={**UPSTREAMS, "characters": [], "performers": ()})
