@@ -13,6 +13,8 @@ from inventories.lab.standin.program.conf import ConfError, read
 from inventories.lab.standin.program.declarative import DeclarativeError, parse
 from inventories.lab.standin.program.nginx_text import parse as nginx_text
 from inventories.lab.standin.program.settings import BUNDLED
+from tests.gateway_example import example
+from tests.unit.test_gateway_validate import KONG
 
 CONF = "database = off\nadmin_listen = off\nadmin_gui_listen = off\nplugins = key-auth\n"
 GOOD: dict[str, Any] = {
@@ -138,6 +140,15 @@ def test_what_cannot_be_served_is_refused_with_its_place(document: Any, reason: 
     said = told(document)
     assert reason in said
     assert "planted-secret" not in said
+
+
+@pytest.mark.parametrize("case", sorted(KONG))
+def test_what_the_deploy_says_of_kong_is_refused_here_too(case: str) -> None:
+    """The validator on the operator's machine was written apart from this reading of the rules."""
+    document = example()
+    parse(json.dumps(document).encode(), BUNDLED)
+    KONG[case][0](document)
+    assert told(document)
 
 
 def test_a_plugin_that_is_not_enabled_is_refused() -> None:

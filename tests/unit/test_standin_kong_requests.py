@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from deploys.pki import Pki
+from tests.labs import until
 from tests.standin_kong import NAME, Got, Standin, Upstream, ident, route, service, standin
 
 KEY = {"name": "key-auth", "config": {
@@ -251,7 +252,9 @@ def test_correlation_id_is_kept_or_made(kong: Standin) -> None:
 
 def test_file_log_holds_no_key_and_what_was_left_out(kong: Standin) -> None:
     assert kong.get("/logged", x_api_key="current-key", X_Story="to be").status == 200
-    text = (kong.folder / "requests.log").read_text()
+    log = kong.folder / "requests.log"
+    until(lambda: log.exists() and log.read_text().endswith("\n"))  # written after the answer
+    text = log.read_text()
     record = json.loads(text.splitlines()[-1])
     assert record["response"]["status"] == 200
     assert record["route"]["name"] == "logged"

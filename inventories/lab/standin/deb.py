@@ -63,10 +63,10 @@ def _lay_out(tree: Path) -> None:
     _put(tree / "etc/kong/kong.logrotate", (files / "kong.logrotate").read_bytes())
     _put(tree / "DEBIAN/conffiles", b"/etc/kong/kong.logrotate\n")
     _put(tree / f"{LIBRARY}/README", (files / "README").read_bytes())
-    for path in (tree, *tree.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
-        os.utime(path, (EPOCH, EPOCH))
+    for entry in (tree, *tree.rglob("*")):
+        if entry.is_dir():
+            entry.chmod(0o755)
+        os.utime(entry, (EPOCH, EPOCH))
 
 
 def _put(path: Path, content: bytes, *, executable: bool = False) -> None:

@@ -138,6 +138,8 @@ def _special(kind: str, entity: Record) -> Errors:
         entity.get(name) for name in ("methods", "hosts", "headers", "paths", "snis")
     ):
         return {"@entity": "must set one of 'methods', 'hosts', 'headers', 'paths', 'snis'"}
+    if kind == "consumers" and not (entity.get("username") or entity.get("custom_id")):
+        return {"@entity": "at least one of these fields must be non-empty: custom_id, username"}
     if kind == "services" and entity.get("protocol", "http") != "https":
         wrong = {"tls_verify", "ca_certificates", "client_certificate"} & set(entity)
         return {name: "only with protocol https" for name in sorted(wrong)}
@@ -206,6 +208,8 @@ def _unique(config: Config, errors: Errors) -> None:
             seen: set[str] = set()
             for place, entity in enumerate(entities, 1):
                 value = entity.get(key)
+                if kind == "targets" and key == "target":  # once in each upstream
+                    value = f"{entity.get('upstream')} {value}"
                 if value is not None and str(value) in seen:
                     # The value may be a key, which no message may show.
                     _put(errors, kind, {place: {key: f"uniqueness violation of '{key}'"}})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .kinds import (
     Check,
     boolean,
+    header_conditions,
     host,
     identifier,
     integer,
@@ -20,16 +21,19 @@ from .kinds import (
     name,
     one_of,
     path,
+    pem,
     plain_path,
     port,
     positive,
     protocol,
     record,
     refused,
+    service_host,
     some,
     status,
     string,
     tags,
+    target,
     upstream_name,
     within,
 )
@@ -80,7 +84,8 @@ HEALTHCHECKS: dict[str, dict[str, Check | dict[str, Check]]] = {
 ENTITIES: dict[str, Entity] = {
     "services": Entity(
         {
-            "name": name, "host": host, "port": port, "path": plain_path, "protocol": protocol,
+            "name": name, "host": service_host, "port": port, "path": plain_path,
+            "protocol": protocol,
             "connect_timeout": milliseconds, "write_timeout": milliseconds,
             "read_timeout": milliseconds, "retries": within(0, 32767), "tls_verify": boolean,
             "tls_verify_depth": within(0, 64), "ca_certificates": some(identifier),
@@ -92,7 +97,7 @@ ENTITIES: dict[str, Entity] = {
     "routes": Entity(
         {
             "name": name, "protocols": some(protocol, 1), "methods": some(method),
-            "hosts": some(host), "headers": mapping(some(string)), "paths": some(path),
+            "hosts": some(host), "headers": header_conditions, "paths": some(path),
             "snis": some(host), "sources": refused("sources"),
             "destinations": refused("destinations"), "regex_priority": integer,
             "path_handling": one_of("v0"), "preserve_host": boolean, "strip_path": boolean,
@@ -111,7 +116,8 @@ ENTITIES: dict[str, Entity] = {
         children={"targets": "upstream"}, unique=("name",),
     ),
     "targets": Entity(
-        {"target": host, "weight": within(0, 65535)}, ("target",), {"upstream": "upstreams"},
+        {"target": target, "weight": within(0, 65535)}, ("target",), {"upstream": "upstreams"},
+        unique=("target",),
     ),
     "consumers": Entity(
         {"username": string, "custom_id": string},
@@ -125,11 +131,14 @@ ENTITIES: dict[str, Entity] = {
     ),
     "acls": Entity({"group": string}, ("group",), {"consumer": "consumers"}),
     "certificates": Entity(
-        {"cert": string, "key": string, "cert_alt": string, "key_alt": string},
+        {
+            "cert": pem("certificate"), "key": pem("key"), "cert_alt": pem("certificate"),
+            "key_alt": pem("key"),
+        },
         ("cert", "key"), children={"snis": "certificate"},
     ),
     "snis": Entity({"name": host}, ("name",), {"certificate": "certificates"}, unique=("name",)),
-    "ca_certificates": Entity({"cert": string, "cert_digest": string}, ("cert",)),
+    "ca_certificates": Entity({"cert": pem("certificate"), "cert_digest": string}, ("cert",)),
     "plugins": Entity(
         {
             "name": string, "instance_name": name, "config": record, "enabled": boolean,

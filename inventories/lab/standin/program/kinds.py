@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import uuid
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .regex import compiled
+from .uri import normalise
 
 Check = Callable[[Any], str | None]
 
@@ -104,8 +106,15 @@ def refused(what: str) -> Check:
 name = matching(r"[\w.\-~]+", "invalid value: it must only contain alphanumeric and '., -, _, ~'")
 tags = some(matching(r"[^,/]+", "invalid tag: expected printable characters except `,` and `/`"))
 host = matching(r"[A-Za-z0-9_.\-*:\[\]]+", "invalid value")
+service_host = matching(
+    r"[A-Za-z0-9_][\w.\-]*|\[?[0-9A-Fa-f:]*::?[0-9A-Fa-f:]*\]?", "invalid value"
+)
+header_name = matching(r"[A-Za-z0-9_\-]+", "bad header name")
+pair = matching(r"(?s)[^:]+:.+", "expected name:value")
+file_name = matching(r"[^*&%\\`]+", "not a valid filename")
 method = matching(r"[A-Z]+", "invalid value: methods are upper-case")
-upstream_name = matching(r"(?!\d+(\.\d+){3}$)[A-Za-z0-9_]([\w\-.]*[\w])?", "Invalid name")
+_LABEL = r"\w([\w\-]*\w)?"
+upstream_name = matching(rf"(?!\d+(\.\d+){{3}}$){_LABEL}(\.{_LABEL})*\.?", "Invalid name")
 protocol = one_of("http", "https")
 
 
@@ -113,6 +122,8 @@ def path(value: Any) -> str | None:
     """A route's: a prefix, or `~/` and a regular expression that Rust's engine accepts."""
     if reason := string(value):
         return reason
+    if "//" in value:
+        return "must not have empty segments"
     if value.startswith("~/"):
         try:
             compiled(value)
@@ -121,7 +132,50 @@ def path(value: Any) -> str | None:
         return None
     if not value.startswith("/"):
         return "should start with: / (fixed path) or ~/ (regex path)"
+    if normalise(value) != value:
+        return f"not normalized path. Suggest: '{normalise(value)}'"
     return plain_path(value)
+
+
+def target(value: Any) -> str | None:
+    """`host:port`, or a host alone."""
+    if reason := host(value):
+        return reason
+    last = value.rpartition(":")[2] if value.count(":") == 1 or value.startswith("[") else "1"
+    return None if not last.isdigit() or 0 < int(last) < 65536 else "Invalid target: wrong port"
+
+
+def header_conditions(value: Any) -> str | None:
+    """A route's headers: any but Host, which has a field of its own."""
+    if reason := mapping(some(string))(value):
+        return reason
+    if any(key.lower() == "host" for key in value):
+        return "cannot contain 'host' header, which must be specified in the 'hosts' attribute"
+    return next((f"{key}: {r}" for key in value if (r := header_name(key))), None)
+
+
+def pem(what: str) -> Check:
+    """Blocks of base64 whose content is one whole DER sequence; the content is never shown."""
+
+    def check(value: Any) -> str | None:
+        if reason := string(value):
+            return reason
+        blocks = re.findall(r"-----BEGIN [A-Z ]+-----([^-]*)-----END [A-Z ]+-----", value)
+        return None if blocks and all(_whole(block) for block in blocks) else f"invalid {what}"
+
+    return check
+
+
+def _whole(block: str) -> bool:
+    try:
+        content = base64.b64decode("".join(block.split()), validate=True)
+    except ValueError:
+        return False
+    if len(content) < 2 or content[0] != 0x30:
+        return False
+    octets = content[1] & 0x7F if content[1] & 0x80 else 0
+    length = int.from_bytes(content[2 : 2 + octets]) if octets else content[1]
+    return len(content) == 2 + octets + length
 
 
 def plain_path(value: Any) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from .regex import compiled
 
 Entity = dict[str, Any]
+_SPLIT = uuid.UUID("7f145bf9-0dce-4f91-98eb-debbce4b9f6b")
 FIELDS = ("methods", "hosts", "headers", "paths", "snis")
 
 
@@ -40,13 +41,14 @@ class Found:
 @dataclass(frozen=True)
 class _Rule:
     route: Entity
+    id: str
     priority: tuple[int, int, int, int, int, int]
     patterns: tuple[re.Pattern[str], ...]
     prefixes: tuple[str, ...]
 
     @property
     def order(self) -> tuple[tuple[int, ...], int]:
-        return self.priority, uuid.UUID(self.route["id"]).int
+        return self.priority, uuid.UUID(self.id).int
 
 
 class Router:
@@ -66,24 +68,28 @@ class Router:
 
 
 def _rules(route: Entity) -> list[_Rule]:
-    """One for all its regular expressions, one for each length of prefix: they rank apart."""
+    """One for all its regular expressions, one for each length of prefix: they rank apart.
+
+    Kong gives the parts of a route that it splits ids of their own (kong/router/compat.lua).
+    """
     paths = route.get("paths") or []
     weight = sum(bool(route.get(name)) for name in FIELDS)
     hosts = route.get("hosts") or []
     plain = int(bool(hosts) and not any("*" in host for host in hosts))
     headers = min(len(route.get("headers") or {}), 255)
 
-    def rule(regex: int, length: int, patterns: list[str], prefixes: list[str]) -> _Rule:
+    kinds: dict[int, list[str]] = {}  # 0: regular expressions, else the length of the prefixes
+    for path in paths:
+        kinds.setdefault(0 if path.startswith("~") else len(path), []).append(path)
+    rules = []
+    for number, (length, group) in enumerate(kinds.items() or [(-1, [])], 1):
+        regex = int(length == 0)
         of_regex = int(route.get("regex_priority") or 0) if regex else 0
-        priority = (weight, plain, headers, regex, of_regex, length)
-        return _Rule(route, priority, tuple(compiled(p) for p in patterns), tuple(prefixes))
-
-    regexes = [p for p in paths if p.startswith("~")]
-    prefixes = [p for p in paths if not p.startswith("~")]
-    made = [rule(1, 0, regexes, [])] if regexes else []
-    for length in sorted({len(p) for p in prefixes}):
-        made.append(rule(0, length, [], [p for p in prefixes if len(p) == length]))
-    return made or [rule(0, 0, [], [])]
+        name = route["id"] if len(kinds) < 2 else str(uuid.uuid5(_SPLIT, f"{route['id']}#{number}"))
+        priority = (weight, plain, headers, regex, of_regex, max(length, 0))
+        patterns = tuple(compiled(p) for p in group) if regex else ()
+        rules.append(_Rule(route, name, priority, patterns, () if regex else tuple(group)))
+    return rules
 
 
 def _match(rule: _Rule, asked: Asked) -> str | None:

@@ -15,9 +15,12 @@ from typing import Any
 from .kinds import (
     Check,
     boolean,
+    file_name,
+    header_name,
     integer,
     mapping,
     one_of,
+    pair,
     positive,
     refused,
     some,
@@ -66,12 +69,14 @@ def _lua(value: Any) -> str | None:
 
 _LIMIT = some(string)
 _NAMES: dict[str, Check] = {"headers": _LIMIT, "querystring": _LIMIT, "body": refused("body")}
+_PAIRS: dict[str, Check] = {**_NAMES, "headers": some(pair), "querystring": some(pair)}
 _RESPONSE: dict[str, Check] = {"headers": _LIMIT, "json": refused("json")}
+_CHANGED: dict[str, Check] = {**_RESPONSE, "headers": some(pair)}
 NO_CONSUMER = frozenset({"route", "service", "global"})
 PLUGINS: dict[str, Settings] = {
     "key-auth": Settings(
         {
-            "key_names": some(string, 1), "hide_credentials": boolean, "anonymous": string,
+            "key_names": some(header_name, 1), "hide_credentials": boolean, "anonymous": string,
             "key_in_header": boolean, "key_in_query": boolean,
             "key_in_body": boolean, "run_on_preflight": boolean,
             "realm": string, "identity_realms": refused("identity_realms"),
@@ -142,14 +147,14 @@ PLUGINS: dict[str, Settings] = {
     ),
     "request-transformer": Settings(
         {
-            "http_method": string, "remove": _NAMES, "rename": _NAMES,
-            "replace": {**_NAMES, "uri": refused("uri")}, "add": _NAMES, "append": _NAMES,
+            "http_method": string, "remove": _NAMES, "rename": _PAIRS,
+            "replace": {**_PAIRS, "uri": refused("uri")}, "add": _PAIRS, "append": _PAIRS,
         },
     ),
     "response-transformer": Settings(
         {
-            "remove": _RESPONSE, "rename": _RESPONSE, "replace": _RESPONSE, "add": _RESPONSE,
-            "append": _RESPONSE,
+            "remove": _RESPONSE, "rename": _CHANGED, "replace": _CHANGED, "add": _CHANGED,
+            "append": _CHANGED,
         },
     ),
     "proxy-cache": Settings(
@@ -175,7 +180,7 @@ PLUGINS: dict[str, Settings] = {
         ),
     ),
     "file-log": Settings(
-        {"path": string, "reopen": boolean, "custom_fields_by_lua": mapping(_lua)},
+        {"path": file_name, "reopen": boolean, "custom_fields_by_lua": mapping(_lua)},
         {"reopen": False}, required=("path",),
     ),
     "request-termination": Settings(
