@@ -44,11 +44,20 @@ class SettingsError(Exception):
     """A variable cannot be used; the message names it, what is wrong, and what would do."""
 
 
-def _store_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ValueError("must be an address such as http://127.0.0.1:9200, without a user")
-    return url.rstrip("/")
+def _store_address(given: str) -> str:
+    urls = [url.strip().rstrip("/") for url in given.split(",")]
+    schemes = set()
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError(
+                "must be an address such as http://127.0.0.1:9200, without a user, "
+                "or several with commas between them"
+            )
+        schemes.add(parts.scheme)
+    if len(schemes) > 1:
+        raise ValueError("must be all http or all https")
+    return ",".join(urls)
 
 
 def _index_prefix(prefix: str) -> str:
@@ -64,7 +73,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     store_url: Annotated[str, AfterValidator(_store_address)] = Field(
-        default="http://127.0.0.1:9200", description="address of OpenSearch or of its door"
+        default="http://127.0.0.1:9200",
+        description="address of OpenSearch or of its door; several of one cluster with commas",
     )
     store_ca: FilePath | None = Field(default=None, description="CA certificate of the door")
     store_cert: FilePath | None = Field(default=None, description="certificate of the story role")

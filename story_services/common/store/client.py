@@ -82,7 +82,7 @@ class Store:
         self._on_call = on_call
         self._opaque_id = opaque_id
         self._client = AsyncOpenSearch(
-            hosts=[settings.store_url],
+            hosts=settings.store_url.split(","),  # in turn; one that does not answer is left out
             connection_class=_Connection,
             ssl_context=_tls(settings),
             maxsize=_POOL,
