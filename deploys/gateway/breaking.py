@@ -8,7 +8,7 @@ from one service to another has not changed. Pure; documents are OpenAPI 3.1 as 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
@@ -58,6 +58,29 @@ def gate(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Findi
     """What would break a client that keeps to the old documents. Empty: nothing, or nothing was
     applied yet. Both are `{service: document}`."""
     return [finding for finding in compare(old, new) if finding.breaking]
+
+
+def reachable(documents: Mapping[str, Document], names: Collection[str]) -> dict[str, Document]:
+    """The documents without operations that have no route (routes are named by operationId).
+
+    Compared like this, an operation that the policy hides counts as gone, and one that nobody
+    could reach may change as it likes."""
+    return {
+        service: {**document, "paths": _reachable(document.get("paths") or {}, names)}
+        for service, document in documents.items()
+    }
+
+
+def _reachable(paths: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    kept = {
+        path: {
+            key: value
+            for key, value in item.items()
+            if key not in METHODS or value.get("operationId") in names
+        }
+        for path, item in paths.items()
+    }
+    return {path: item for path, item in kept.items() if any(key in METHODS for key in item)}
 
 
 def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Finding]:

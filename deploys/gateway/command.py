@@ -18,7 +18,8 @@ from typing import Any
 import click
 
 from deploys import secrets, stamp
-from deploys.gateway.breaking import compare
+from deploys.gateway.breaking import Finding, compare, reachable
+from deploys.gateway.compare_routes import routes
 from deploys.gateway.diff import diff
 from deploys.gateway.fetch import Applied, FetchError, fetch
 from deploys.gateway.reading import parse
@@ -122,10 +123,13 @@ def comparison(host: str, wanted: Wanted, ask: Callable[[], Applied]) -> Compari
         return Comparison(host, error=str(problem))
     new = applied.twin is None
     notes = list(applied.notes)
-    findings = []
+    findings: list[Finding] = []
     if applied.documents is not None:
         try:
-            findings = compare(applied.documents, wanted.documents)
+            findings = compare(
+                _seen_by_clients(applied.documents, applied.twin),
+                _seen_by_clients(wanted.documents, wanted.twin),
+            )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             notes.append("the applied documents have not their form: they were changed by hand")
     return Comparison(
@@ -135,6 +139,17 @@ def comparison(host: str, wanted: Wanted, ask: Callable[[], Applied]) -> Compari
         findings=findings,
         notes=notes,
     )
+
+
+def _seen_by_clients(
+    documents: Mapping[str, Any], twin: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The documents of what has a route; all of them when the routes are not known."""
+    try:
+        names = routes(twin or {})
+    except (AttributeError, KeyError, TypeError, ValueError):  # told with the differences
+        return documents
+    return reachable(documents, names) if names else documents
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploys.gateway.breaking import Finding, compare, gate
+from deploys.gateway.breaking import Finding, compare, gate, reachable
 
 Document = dict[str, Any]
 KEY = {"type": "apiKey", "in": "header", "name": "X-API-KEY"}
@@ -265,6 +265,18 @@ def test_operation_that_moves_to_another_service_stays_what_it_was() -> None:
     found = compare({"plays": example()}, {"dramas": example()})
     assert {f.rule for f in found} == {"service-changed"}
     assert not any(f.breaking for f in found)
+
+
+def test_only_what_has_a_route_can_break() -> None:
+    """Hiding an operation takes it from clients; nobody misses what was hidden."""
+    docs = {"plays": example()}
+    shown = reachable(docs, {"listPlays", "createPlay"})
+    assert [(f.rule, f.operation) for f in gate(docs, shown)] == [
+        ("operation-removed", "GET /plays/{playId}")
+    ]
+    assert gate(shown, docs) == []
+    del docs["plays"]["paths"]["/plays/{playId}"]["get"]
+    assert gate(shown, reachable(docs, {"listPlays", "createPlay"})) == []
 
 
 def test_recursive_schemas_end_and_are_compared_everywhere() -> None:

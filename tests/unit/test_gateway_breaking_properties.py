@@ -141,7 +141,7 @@ def test_nothing_that_breaks_is_called_safe(five: Five) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=4_000, deadline=None)
 @given(fives)
 def test_nothing_that_breaks_is_called_safe_at_length(five: Five) -> None:
     check(*five)

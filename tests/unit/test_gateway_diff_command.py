@@ -123,6 +123,7 @@ def test_changes_and_breaks_are_told_with_exit_2(
     limits["config"]["minute"] = 10
     document = documents["characters"]
     document["paths"]["/gone"] = {"get": {"operationId": "getGone", "responses": {}}}
+    service["routes"].append({"name": "getGone", "paths": ["/gone"]})
     shown = document["components"]["schemas"]["Character"]
     shown["properties"]["born"] = {"type": "integer"}
     bench.apply("gateway-1", twin, documents)
@@ -142,6 +143,23 @@ def test_changes_and_breaks_are_told_with_exit_2(
     assert {"operation-removed", "response-field-removed"} == {
         f["rule"] for f in host["documents"] if f["breaking"]
     }
+
+
+def test_clients_are_asked_about_what_they_could_reach(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Health has no route, so it may change; an operation that loses its route is gone."""
+    it = bench.wanted()
+    twin, documents = json.loads(json.dumps([it.twin, it.documents]))
+    health = documents["characters"]["paths"]["/health"]["get"]
+    health["responses"] = {"299": {}}
+    documents["characters"]["paths"]["/shown"] = {"get": {"operationId": "getShown"}}
+    documents["characters"]["paths"]["/hidden"] = {"get": {"operationId": "getHidden"}}
+    twin["services"][0]["routes"].append({"name": "getShown", "paths": ["/shown"]})
+    bench.apply("gateway-1", twin, documents)
+    assert main(["--json"]) == 2
+    (host,) = json.loads(capsys.readouterr().out)["hosts"]
+    assert [f["operation"] for f in host["documents"]] == ["GET /shown"]
 
 
 def test_each_gateway_is_asked_and_one_that_is_away_fails_alone(
@@ -177,7 +195,9 @@ def test_file_ruined_on_the_host_is_told_without_a_traceback(
     bench.apply("gateway-1", it.twin, it.documents)
     (bench.hosts / "gateway-1" / name).write_text(content)
     assert main([]) == 2
-    assert said in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert said in out
+    assert out.count("changed by hand") == (said == "changed by hand")
 
 
 def test_missing_documents_are_named() -> None:
