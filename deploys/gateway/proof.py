@@ -70,9 +70,14 @@ class _Proof:
             yield f"route {name} is of no documented operation that may be reached"
         for name in sorted(set(self.wanted) - set(names)):
             yield f"{self.wanted[name].label} has no route"
-        asked = {o.operation_id: samples(o) for o in self.documented}
-        for operation in self.wanted.values():
-            yield from self._reached(operation, asked[operation.operation_id])
+        asked: dict[str, Samples] = {}
+        for operation in self.documented:
+            try:
+                asked[operation.operation_id] = samples(operation)
+            except ValueError as reason:
+                yield str(reason)
+        for name in sorted(asked.keys() & self.wanted.keys()):
+            yield from self._reached(self.wanted[name], asked[name])
         yield from self._closed(asked)
 
     def _reached(self, operation: Operation, asked: Samples) -> Iterator[str]:

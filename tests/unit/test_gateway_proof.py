@@ -201,8 +201,11 @@ def test_samples_follow_the_schema(
 
 
 def test_a_parameter_without_a_sample_is_an_error_that_says_so() -> None:
+    one = operation("one", "/a/{p}", {"type": "string", "pattern": "^x{4}$"})
     with pytest.raises(ValueError, match="no sample for p; give it an example"):
-        samples(operation("one", "/a/{p}", {"type": "string", "pattern": "^x{4}$"}))
+        samples(one)
+    kong = {"services": [service("characters", route("one", "GET", "/a/x{4}"))]}
+    assert prove([one], kong) == ["GET /a/{p} (one): no sample for p; give it an example"]
 
 
 def test_every_operation_has_several_samples_and_hostile_ones() -> None:
