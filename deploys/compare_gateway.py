@@ -168,7 +168,7 @@ def _payload(gateway: Gateway, seen: Observation, unit: Mapping[str, Any]) -> di
         "server_name": gateway.server_name, "certificate": gateway.certificate.decode(),
         "probes": [asdict(p) for p in gateway.probes], "probe_key": gateway.probe_key,
         "key_header": gateway.key_header, "hide": list(gateway.hide),
-        "timeout_s": gateway.timeout_s,
+        "timeout_s": gateway.timeout_s, "probe_s": gateway.probe_s,
         "unit": {
             "name": gateway.unit, "action": unit.get("action", ""), "enable": unit.get("enable"),
         },

@@ -231,6 +231,7 @@ class Gateway:
     key_header: str = "X-API-KEY"
     hide: tuple[str, ...] = field(default=(), repr=False)  # never to appear in a message
     timeout_s: int = 90
+    probe_s: int = 10  # for which an answer may still be a wrong one: old workers, slow services
     allow_breaking: bool = False
 
     @property

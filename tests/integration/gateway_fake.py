@@ -56,7 +56,8 @@ class Public(Handler):
             return self.answer(404, {"message": "no Route matched with those values"})
         if self.headers.get("X-API-KEY") not in document.get("keys", []):
             return self.answer(401, {"message": "No API key found in request"})
-        self.answer(document["routes"][self.path], {})
+        down = os.path.exists("/etc/kong/services-are-down")
+        self.answer(503 if down else document["routes"][self.path], {})
 
 class Status(Handler):
     def do_GET(self):
