@@ -20,43 +20,37 @@ from typing import Any
 
 import pytest
 
+from deploys.debs import Deb
+from deploys.model import File, Machine
 from deploys.pki import Pki
+from deploys.roles.kong import PLUGINS, UNIT, Configuration, kong_role
+from deploys.settings import KongSettings
 from inventories.lab import state
 from inventories.lab.standin.deb import build
+from inventories.lab.standin.program import VERSION
 from tests.labs import Site, site, until
-from tests.standin_kong import PLUGINS, Upstream, route, service
+from tests.standin_kong import Upstream, route, service
 
 pytestmark = pytest.mark.lab
 LAB = "t-k1"
 MEMORY_MB = 100
-CONF = f"""
-database = off
-declarative_config = /etc/kong/kong.yml
-plugins = {PLUGINS}
-proxy_listen = 0.0.0.0:443 http2 ssl
-status_listen = 127.0.0.1:8007
-admin_listen = off
-admin_gui_listen = off
-ssl_cert = /etc/kong/gateway.pem
-ssl_cert_key = /etc/kong/gateway.key
-headers = off
-nginx_worker_processes = 1
-mem_cache_size = 16m
-"""
-DROP_IN = f"""
-[Service]
-User=kong
-Group=kong
-AmbientCapabilities=CAP_NET_BIND_SERVICE
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE
-NoNewPrivileges=yes
-ProtectSystem=full
-ReadWritePaths=/usr/local/kong
-PrivateDevices=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-MemoryMax={MEMORY_MB + 50}M
-UMask=0027
-"""
+
+
+def deployed(pki: Pki, address: str) -> tuple[File, ...]:
+    """What a deploy puts on a gateway host besides the declarative file."""
+    own = pki.host("gateway-1", [address])
+    role = kong_role(
+        KongSettings(package="standin"),
+        Machine(512, 2, "amd64", "debian", "13", "trixie", container=True),
+        Deb("fountainai-kong-standin", VERSION, ""),
+        Configuration(b"", b"", b"", PLUGINS, b"# none\n", "/var/log/kong/access.log", (), ""),
+        own.certificate,
+        own.key,
+        server_name=address,
+    )
+    return tuple(
+        f for f in role.files if f.path.startswith(("/etc/kong", f"/etc/systemd/system/{UNIT}.d"))
+    )
 
 
 @dataclass
@@ -72,12 +66,12 @@ class Gateway:
     def ssh(self, command: str, *, check: bool = True) -> str:
         return self.lab.ssh("gateway-1", command, check=check)
 
-    def put(self, path: str, content: bytes | str, mode: str = "0644") -> None:
-        raw = content if isinstance(content, bytes) else content.encode()
-        coded = base64.encodebytes(raw).decode()
+    def put(self, file: File) -> None:
+        path, coded = file.path, base64.encodebytes(file.content).decode()
         self.ssh(
             f"mkdir -p {Path(path).parent}; base64 -d > {path}.new <<'END'\n{coded}END\n"
-            f"chmod {mode} {path}.new; chgrp kong {path}.new 2>/dev/null; mv {path}.new {path}\n"
+            f"chmod {file.mode:o} {path}.new; chown {file.owner}:{file.group} {path}.new; "
+            f"mv {path}.new {path}\n"
         )
 
     def document(self, routes: int = 1) -> dict[str, Any]:
@@ -93,7 +87,7 @@ class Gateway:
 
     def write(self, document: dict[str, Any] | str) -> str:
         text = document if isinstance(document, str) else json.dumps(document)
-        self.put("/etc/kong/kong.yml", text, "0640")
+        self.put(File("/etc/kong/kong.yml", text.encode(), group="kong", mode=0o640))
         return hashlib.md5(text.encode()).hexdigest()
 
     def status(self) -> tuple[str, str]:
@@ -133,7 +127,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         upstream = Upstream(pki, address=address)
         made = Gateway(lab, pki, upstream, address)
         try:
-            made.put("/root/kong.deb", build(folder).read_bytes())
+            made.put(File("/root/kong.deb", build(folder).read_bytes()))
             made.ssh("apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -qy "
                      "--no-install-recommends /root/kong.deb")  # fmt: skip
             yield made
@@ -152,11 +146,9 @@ def test_installed_it_waits_to_be_told(gateway: Gateway) -> None:
 
 def test_it_serves_as_its_own_account(gateway: Gateway) -> None:
     address = gateway.lab.hosts[0].address
-    own = gateway.pki.host("gateway-1", [address])
-    gateway.put("/etc/kong/gateway.pem", own.certificate)
-    gateway.put("/etc/kong/gateway.key", own.key.reveal(), "0640")
-    gateway.put("/etc/kong/kong.conf", CONF)
-    gateway.put("/etc/systemd/system/kong.service.d/10-test.conf", DROP_IN)
+    for file in deployed(gateway.pki, address):
+        gateway.put(file)
+    gateway.ssh("install -d -o kong -g kong -m 0750 /var/log/kong; chown root:root /etc/kong")
     digest = gateway.write(gateway.document())
     gateway.ssh("systemctl daemon-reload; systemctl start kong")
     until(lambda: gateway.status() == (digest, "200"))

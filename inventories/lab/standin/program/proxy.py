@@ -48,6 +48,11 @@ class Proxy:
             answer = await self._answer(now, request)
         except TooLargeError:
             answer = error(request, 413)
+        except (OSError, h11.ProtocolError):
+            raise  # the client is gone, or never made sense
+        except Exception as fault:  # ours: one request fails, the others go on
+            self.log.say("crit", f"{type(fault).__name__}: {fault}, {request.method} request")
+            answer = error(request, 500)
         _tokens(now, request, answer)
         for plugin in request.acting:
             plugin.respond(request, answer)
