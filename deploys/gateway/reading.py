@@ -46,7 +46,7 @@ def _at(mark: yaml.Mark, reason: str) -> Unreadable:
 
 
 def _no_date(loader: _Loader, node: yaml.Node) -> Any:
-    raise _at(node.start_mark, f"{node.value} is a date to YAML; quote it")
+    raise _at(node.start_mark, "a date to YAML; quote it")
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _no_date)

@@ -27,8 +27,8 @@ header = pattern(r"[A-Za-z0-9_\-]+", "letters, digits, _ and -")
 file_name = pattern(r"[^*&%\\`]+", "a file name without * & % \\ and `")
 
 #: `name:value` of the transformers; kong/plugins/request-transformer/schema.lua
-pair = pattern(r"(?s)[^:]+:.*", "name:value")
-header_pair = pattern(r"(?s)[A-Za-z0-9_\-]+:.*", "header:value")
+pair = pattern(r"(?s)[^:]+:.*", "name:value", secret=True)
+header_pair = pattern(r"(?s)[A-Za-z0-9_\-]+:.*", "header:value", secret=True)
 renamed_header = pattern(r"[A-Za-z0-9_\-]+:[A-Za-z0-9_\-]+", "old-header:new-header")
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?"

@@ -71,7 +71,9 @@ def shown(value: Any) -> str:
 def walk(value: Any, spec: Field, path: str) -> Iterator[Problem]:
     """Everything about `value` that `spec` does not allow."""
     if not _is(value, spec):
-        text = "the value" if spec.secret else shown(value)
+        # A text where a table belongs may be a key at the wrong place.
+        hidden = spec.secret or spec.kind in ("array", "record", "map")
+        text = "the value" if hidden else shown(value)
         found = {dict: "a table", list: "a list", bool: "a boolean"}.get(type(value), text)
         yield Problem(path, f"{found} is of the wrong type", f"must be {_noun(spec)}")
         return
@@ -177,7 +179,12 @@ def _instead(key: str, fields: Mapping[str, Field]) -> str:
     return f"did you mean {near[0]}? {known}" if near else known
 
 
-def pattern(expression: str, valid: str) -> Check:
-    """A check that the whole text matches."""
+def pattern(expression: str, valid: str, *, secret: bool = False) -> Check:
+    """A check that the whole text matches; a secret one is not shown."""
     compiled = re.compile(expression)
-    return lambda text: None if compiled.fullmatch(text) else (f"{shown(text)} is not valid", valid)
+
+    def check(text: str) -> tuple[str, str] | None:
+        told = "the value" if secret else shown(text)
+        return None if compiled.fullmatch(text) else (f"{told} is not valid", valid)
+
+    return check

@@ -108,14 +108,23 @@ DAMAGE: dict[str, Callable[[Kong, dict[str, Any]], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_any_damage_to_any_route_is_found(shipped: Any, damage: str) -> None:
+def damaged(shipped: Any, damage: str, routes: int) -> None:
     known, whole, reachable = shipped
-    chosen = random.Random(damage).sample(reachable, 2)
-    for operation in chosen:
+    for operation in random.Random(damage).sample(reachable, routes):
         kong = copy.deepcopy(whole)
         DAMAGE[damage](kong, of(kong, operation.operation_id))
         assert prove(known, kong, reachable=reachable), operation.label
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_any_damage_to_a_route_is_found(shipped: Any, damage: str) -> None:
+    damaged(shipped, damage, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_any_damage_to_any_of_many_routes_is_found(shipped: Any, damage: str) -> None:
+    damaged(shipped, damage, 20)
 
 
 UNDOCUMENTED = (

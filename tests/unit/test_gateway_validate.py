@@ -263,10 +263,14 @@ def test_no_message_shows_a_secret() -> None:
         ]
         kong["certificates"][0]["key"] = ["PLANTED-PRIVATE"]
         kong["certificates"][0]["key_alt"] = 771177
+        first_route(kong)["plugins"].append(
+            plugin("request-transformer", "s", add={"headers": ["Authorization PLANTED-HEADER"]})
+        )
+        kong["consumers"].append({"keyauth_credentials": ["PLANTED-LIST"], "username": "other"})
 
     told = "\n".join(str(problem) for problem in broken(change))
     assert told.count("\n") >= 3
-    for secret in (SECRET_KEY, "51234509", "PLANTED-PRIVATE", "771177"):
+    for secret in (SECRET_KEY, "51234509", "PLANTED", "771177"):
         assert secret not in told
 
 
