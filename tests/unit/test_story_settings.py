@@ -17,6 +17,11 @@ def test_defaults_need_no_variable() -> None:
     assert Settings().store_url == "http://127.0.0.1:9200"
 
 
+def test_a_cluster_has_several_addresses() -> None:
+    given = load(None, {"STORY_STORE_URL": "https://10.0.0.1:9200/, https://10.0.0.2:9200"})
+    assert given.store_url == "https://10.0.0.1:9200,https://10.0.0.2:9200"
+
+
 def test_own_variable_of_a_service_wins_for_that_service_only() -> None:
     environ = {"STORY_PORT": "9000", "CENTRAL_SEQUENCE_PORT": "9001"}
     assert load("central-sequence", environ).port == 9001
@@ -52,6 +57,8 @@ def test_variables_of_others_are_left_alone_and_slips_are_not() -> None:
         ("CHARACTERS_PORT", "-1", "greater than or equal to 0"),
         ("STORY_STORE_URL", "search:9200", "http://127.0.0.1:9200"),
         ("STORY_STORE_URL", "http://me:secret@host:1", "without a user"),
+        ("STORY_STORE_URL", "http://one:1,two:2", "several with commas"),
+        ("STORY_STORE_URL", "http://one:1,https://two:2", "all http or all https"),
         ("STORY_INDEX_PREFIX", "*", "story-"),
         ("STORY_INDEX_PREFIX", "story-../", "story-"),
         ("STORY_STORE_DEADLINE", "nan", "number"),
