@@ -50,7 +50,7 @@ def test_gateway_is_compared_over_ssh() -> None:
         same = difference(lab)
         assert (same.returncode, same.stdout) == (0, "gateway-1: no difference\n"), same.stderr
 
-        gone = {"operationId": "getCharacter", "responses": {}}
+        gone = {"operationId": "listCharacters", "responses": {}}
         documents["characters"]["paths"]["/gone"] = {"get": gone}
         put(lab, "/etc/kong/applied/openapi.json", json.dumps(documents) + "\n")
         told = difference(lab, "--json")
