@@ -8,13 +8,13 @@ output stays the report.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 from pyinfra.context import host
 
-from deploys import locking, requests
+from deploys import given, locking, requests
 from deploys.artefacts import ArtefactError
 from deploys.catalogue import assumed_machine, roles_for, source_of
 from deploys.facts.observed import Observed
@@ -110,22 +110,60 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     run = current()
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
+    given_now = _given(run)
     roles, plan = make_plan(entry, run, catalogue)
     if plan.empty:  # pyinfra inspects the whole stack for every operation, 13 ms each
+        if not run.dry:
+            _note(run, roles, given_now)
         return
     archives = fetched(run, plan)
     locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
     opening = requests.begin(plan, run.who, run.at)
     closing = requests.finish(plan, run.who, run.at, run.commit, firewall_table(roles))
-    step = plan.step
     steps.take_locks(name="Lock the hosts that change")
     steps.request(wanted=opening, name="Open the record")
+    install(plan, archives)
+    # Whoever is asked comes before whoever asks; a stage that fails keeps the next ones as they
+    # are. The lines decide the order of the operations over all hosts.
+    role = run.inventory.hosts[host.name].role
+    if role == "opensearch":
+        activate(run, plan, closing)
+    if role == "app":
+        activate(run, plan, closing)
+    if role == "kong":
+        activate(run, plan, closing)
+    steps.note(what=lambda: _note(run, roles, given_now), name="Remember what was given")
+
+
+def _given(run: Run) -> Mapping[str, str]:
+    """Fingerprints of the secrets that this host is about to have."""
+    try:
+        return given.snapshot(run.world, run.site, run.inventory.hosts[host.name])
+    except SecretError as problem:
+        raise StoppedBeforeChangeError(f"{host.name}: {problem}. Nothing was changed") from None
+
+
+def _note(run: Run, roles: Sequence[Role], items: Mapping[str, str]) -> None:
+    """The host has them now, if all its roles were part of the run: a rotation goes by that."""
+    me = run.inventory.hosts[host.name]
+    if me.role in {role.name for role in roles}:
+        given.note(run.world, run.site, me, items)
+
+
+def install(plan: Plan, archives: dict[str, str]) -> None:
+    """What changes nothing that runs; on all hosts at once."""
+    step = plan.step
     steps.carry_out(label="packages", changes=step("packages"), name="Install packages")
     steps.carry_out(label="accounts", changes=step("accounts"), name="Make users and groups")
     steps.carry_out(label="directories", changes=step("directories"), name="Make directories")
     steps.artefacts(
         changes=step("artefacts"), archives=archives, name="Upload and unpack artefacts"
     )
+
+
+def activate(run: Run, plan: Plan, closing: dict[str, Any]) -> None:
+    """Configuration and what runs by it, until it is healthy; then the record."""
+    step = plan.step
     steps.carry_out(label="files", changes=step("files"), name="Write files")
     steps.carry_out(label="links", changes=step("links"), name="Switch links")
     steps.carry_out(label="sysctls", changes=step("sysctls"), name="Set kernel parameters")

@@ -17,7 +17,8 @@ import click
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import state
 
-from deploys import secrets, stamp
+from deploys import secrets, stamp, trust
+from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
 from inventories.loader import Inventory, load_hosts
 from inventories.spec import SiteSpec, load_site
@@ -92,6 +93,9 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         where = world()
         inventory = load_hosts(where.env)
         site = load_site(where)
+        trust.pki_for(where, site)  # an authority of the operator's own is there before all others
+    except SecretError as problem:
+        raise StoppedBeforeChangeError(f"{problem}. Nothing was changed") from None
     except ProvisionError as problem:
         told = f"{problem}. Next: {problem.next_step}" if problem.next_step else str(problem)
         raise StoppedBeforeChangeError(told) from None

@@ -6,7 +6,7 @@ makes them by stdin. No changes: one "No changes" line and no command at all.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
@@ -77,3 +77,12 @@ def request(wanted: Mapping[str, object]) -> Commands:
 def take_locks() -> Commands:
     """Lock every host that will change, or stop before the first change and name the holder."""
     yield FunctionCommand(lock_all, (), {})
+
+
+@operation()
+def note(what: Callable[[], None]) -> Commands:
+    """Something to remember on this machine once the host has gone through.
+
+    + what: does it
+    """
+    yield FunctionCommand(lambda *_: what(), (), {})
