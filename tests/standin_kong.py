@@ -44,6 +44,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Upstream
 
+    def setup(self) -> None:
+        self.timeout = self.server.idle_s
+        super().setup()
+
+    def finish(self) -> None:
+        super().finish()
+        self.server.ended += 1
+
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         size = int(self.headers.get("content-length") or 0)
@@ -110,6 +118,8 @@ class Upstream(ThreadingHTTPServer):
     ) -> None:
         super().__init__((address, port), _Handler)
         self.name, self.status = name, 200
+        self.idle_s: float | None = None  # how long a connection may say nothing
+        self.ended = 0  # connections
         self.seen: list[tuple[str, str]] = []
         self.snis: list[str | None] = []
         if pki is not None:

@@ -195,6 +195,18 @@ def test_upstream_failures(
             assert answer.json["message"] == said[status]
 
 
+def test_idle_connections_that_an_upstream_closed_are_not_used(
+    pki: Pki, upstream: Upstream, tmp_path: Path
+) -> None:
+    """What may be sent once only would be lost on them, as during a reload of an app host."""
+    upstream.idle_s = 0.3
+    with standin(tmp_path, pki, service(pki, upstream.port)) as kong:
+        for number in range(3):
+            assert kong.ask("POST", "/open", b"x").status == 200
+            until(lambda number=number: upstream.ended > number)  # type: ignore[misc]
+    assert len(upstream.seen) == 3
+
+
 def test_an_answer_that_breaks_off_does_not_look_whole(
     pki: Pki, upstream: Upstream, tmp_path: Path
 ) -> None:

@@ -18,6 +18,9 @@ import h11
 from .headers import Headers
 
 READ = 64 * 1024
+#: Turns of the loop that take in an end which has already arrived (socket, TLS, reader): an idle
+#: connection that the other side has closed must not be taken for a request that may go out once.
+LOOKS = 3
 PER_TARGET = 64  # idle connections kept for one target
 
 
@@ -93,6 +96,8 @@ class Pool:
 
     async def connection(self, where: Where, patience: Patience) -> Connection:
         kept = self._idle.get(where, [])
+        for _ in range(LOOKS if kept else 0):
+            await asyncio.sleep(0)
         while kept:
             connection = kept.pop()
             if connection.usable and time.monotonic() - connection.idle_since < self._idle_s:
