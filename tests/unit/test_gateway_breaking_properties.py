@@ -100,6 +100,8 @@ def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
         del at[last]
     elif type(kept) is int:
         at[last] = draw(st.integers(1, 4))
+    elif last == "uniqueItems":
+        at[last] = not kept
     elif isinstance(kept, bool | dict):
         at[last] = draw(st.one_of(schemas, st.just({"anyOf": [kept, {"type": "null"}]})))
     return old, new
