@@ -6,6 +6,7 @@ depends on, so each is tried on the running program.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,19 @@ def test_reloads_under_load_lose_nothing(pki: Pki, upstream: Upstream, tmp_path:
             thread.join(20)
     assert len(statuses) > 50
     assert set(statuses) == {200}
+
+
+def test_many_reloads_at_once_end_with_the_last_file(
+    pki: Pki, upstream: Upstream, tmp_path: Path
+) -> None:
+    with standin(tmp_path, pki, service(pki, upstream.port)) as kong:
+        assert kong.process is not None
+        for number in range(30):
+            text = with_route(service(pki, upstream.port), route(f"r{number}", f"~/r{number}$"))
+            digest = kong.write(text)
+            kong.process.send_signal(signal.SIGHUP)
+        until(lambda: kong.running() == (digest, 200))
+        assert [kong.get(f"/r{n}").status for n in (28, 29)] == [404, 200]
 
 
 def test_counters_and_keys_over_a_reload(pki: Pki, upstream: Upstream, tmp_path: Path) -> None:

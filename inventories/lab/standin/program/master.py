@@ -36,7 +36,7 @@ class Master:
         self._prefix = prefix
         self.shared = Shared()
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
-        self._done = asyncio.Event()
+        self._done, self._told = asyncio.Event(), asyncio.Event()
         self._listening: dict[tuple[str, Listener], tuple[Server, asyncio.Server]] = {}
         self._probes: list[asyncio.Task[None]] = []
         self._graceful = True
@@ -55,7 +55,8 @@ class Master:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.log.say("error", str(context)))
         await self._listen(self.current.conf)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.reload()))
+        loop.add_signal_handler(signal.SIGHUP, self._told.set)
+        reloader = loop.create_task(self._reload_when_told())
         loop.add_signal_handler(signal.SIGUSR1, self._reopen)
         loop.add_signal_handler(signal.SIGQUIT, self._end, True)
         loop.add_signal_handler(signal.SIGTERM, self._end, False)
@@ -67,8 +68,16 @@ class Master:
             await self._done.wait()
             await self._finish()
         finally:
+            reloader.cancel()
             with contextlib.suppress(OSError):
                 (self._prefix / PID_FILE).unlink()
+
+    async def _reload_when_told(self) -> None:
+        """One reload after the other; the last one sees the files of after the last signal."""
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            await self.reload()
 
     async def reload(self) -> None:
         """Serve the files as they are now, or go on as before and say why in the log."""
