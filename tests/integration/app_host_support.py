@@ -152,9 +152,10 @@ class App:
         return str(answer["kind"])
 
     @contextmanager
-    def load(self, per_second: float = 20) -> Iterator[list[str]]:
+    def load(self, per_second: float = 20, *, repeats: bool = False) -> Iterator[list[str]]:
         """Requests as the gateway sends them, over two kept connections and by new ones; gives
-        the list of what was not answered with 200."""
+        the list of what was not answered with 200. With `repeats`, one that met the end of a kept
+        connection is asked again on a new one, as proxies do."""
         failed: list[str] = []
         count = [0]
         stop = threading.Event()
@@ -163,7 +164,13 @@ class App:
             connection = self.connection()
             while not stop.wait(3 / per_second):
                 try:
-                    status, answer = connection.get("/some/path")
+                    try:
+                        status, answer = connection.get("/some/path")
+                    except http.client.RemoteDisconnected:
+                        if not (keep and repeats):
+                            raise
+                        connection.close()
+                        status, answer = connection.get("/some/path")
                     if status != 200:
                         failed.append(f"{status} {answer}")
                 except (OSError, http.client.HTTPException) as error:

@@ -61,7 +61,7 @@ def plan_now(app: App) -> Plan:
     inventory = load_hosts(where.env)
     run = Run(
         world=where, inventory=inventory, site=load_site(where), dry=False, keep=frozenset(),
-        rollback=False, who="test", at="now", commit="tested",
+        rollback=False, allow_breaking=False, who="test", at="now", commit="tested",
         record_key=secrets.record_key(where.secrets).reveal(),
     )  # fmt: skip
     host = inventory.hosts[app.host.name]
