@@ -118,6 +118,7 @@ def kong_role(
 
 
 def _process(deb: Deb) -> str:
+    """What a listener of the package is called: Kong's is nginx, the stand-in says what it is."""
     return "nginx" if deb.package == "kong" else "kong"
 
 
