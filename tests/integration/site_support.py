@@ -96,6 +96,6 @@ def whole_site(env: str, overlay_text: str = "", *, converged: bool = True) -> I
 
 
 def _overlay(env: str, text: str) -> Path:
-    path = Path("/var/tmp") / f"{env}-site.toml"  # noqa: S108 - no secret; the lab keeps a copy
+    path = Path("/var/tmp") / f"{env}-site.toml"
     path.write_text(text)
     return path
