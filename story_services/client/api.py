@@ -30,12 +30,14 @@ _REPLAYED = "Idempotency-Replayed"
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the services are. `key` is the gateway's, `ca` what its certificate is checked by."""
+    """Where the services are. `key` is the gateway's, `ca` what its certificate is checked by,
+    `named` the options of a command that lead here again."""
 
     url: str = DEFAULT_URL
     key: str | None = field(default=None, repr=False)
     ca: Path | None = None
     patience_s: float = 90.0
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

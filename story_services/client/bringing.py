@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from story_services.client import options, report
-from story_services.client.api import DEFAULT_URL, Api, Connection
+from story_services.client.api import Api, Connection
 from story_services.client.console import Output
 from story_services.client.errors import ClientError
 from story_services.client.exporting import FORMATS, export, format_of
@@ -55,9 +55,7 @@ def import_play(
     if script is not None and as_new:
         raise ClientError("--script and --as-new exclude each other.", "leave one of them out")
     found = _play(play)
-    again = shlex.join(
-        ["story", "import", play, *(["--url", to.url] if to.url != DEFAULT_URL else [])]
-    )
+    again = shlex.join(["story", "import", play, *to.named])
     began = time.monotonic()
     with Api(to, output.say) as api:
         shown = _Shown(output, found, again, api.url)

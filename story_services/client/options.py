@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from story_services.client.api import DEFAULT_URL, Connection, key_from
+from story_services.client.errors import ClientError
+from story_services.client.gateways import gateway
 
 _WHERE = "Services"
 
@@ -41,6 +43,15 @@ CaFile = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STORY_ENV",
+        metavar="NAME",
+        help="the gateway of this environment, with the operator's key",
+        rich_help_panel=_WHERE,
+    ),
+]
 Wait = Annotated[
     float,
     typer.Option(
@@ -56,10 +67,22 @@ Script = Annotated[int, typer.Argument(min=1, metavar="SCRIPT", help="number, as
 
 
 def _connection(
-    url: Url = DEFAULT_URL, key_file: KeyFile = None, ca: CaFile = None, wait: Wait = 90.0
+    url: Url = DEFAULT_URL,
+    key_file: KeyFile = None,
+    ca: CaFile = None,
+    env: Env = None,
+    wait: Wait = 90.0,
 ) -> Connection:
     """Where the services are; the key is read now and shown nowhere."""
-    return Connection(url, key_from(key_file) if key_file else None, ca, wait)
+    if env is not None:
+        if url != DEFAULT_URL or key_file or ca:
+            raise ClientError(
+                f"--env {env} says where the services are, and so do --url, --key-file or --ca.",
+                "leave one of them out (STORY_ENV, STORY_URL, STORY_API_KEY_FILE, STORY_CA_FILE)",
+            )
+        return gateway(env, wait)
+    named = () if url == DEFAULT_URL else ("--url", url)
+    return Connection(url, key_from(key_file) if key_file else None, ca, wait, named)
 
 
 _SHARED = inspect.signature(_connection, eval_str=True)

@@ -100,7 +100,7 @@ def environment(env: str, role: str = "story") -> dict[str, Any]:
     if not hosts:
         raise ClientError(f"{env} has no search host.", "add one to site.toml")
     return {
-        "store_url": f"https://{hosts[0].private_address}:{DOOR_PORT}",
+        "store_url": ",".join(f"https://{host.private_address}:{DOOR_PORT}" for host in hosts),
         "store_ca": pki.ca_path,
         "store_cert": certificate,
         "store_key": key,
