@@ -7,6 +7,7 @@ PARALLEL ?= -n 3 --dist loadfile
 export DEPLOY_ENV LAB
 .DEFAULT_GOAL := help
 .PHONY: help setup check rehearse rehearse-down test test-long verify bench bench-stories
+.PHONY: gateway-diff gateway-policy rollback
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -55,3 +56,13 @@ rehearse-down: setup ## remove the lab (LAB=name) completely
 
 verify: setup ## test the hosts of DEPLOY_ENV (default: the lab) as they are
 	@$(PY) -m pytest tests/hosts -m hosts -q -p no:cacheprovider $(VERIFY)
+
+gateway-diff: setup ## what a converge would change at the gateways of DEPLOY_ENV; 2 is "something"
+	@$(PY) -m deploys.gateway.command
+
+gateway-policy: setup ## what holds for each operation at the gateway
+	@$(PY) -m deploys.gateway.effective
+
+rollback: setup ## go back to what served before on the hosts of DEPLOY_ENV (ROLE=app)
+	@[ "$(ROLE)" = app ] || { echo "say what goes back: make rollback ROLE=app" >&2; exit 1; }
+	@.venv/bin/pyinfra inventory.py deploys/app.py -y --data rollback=yes

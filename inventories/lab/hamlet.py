@@ -21,6 +21,7 @@ NAME = "hamlet"
 COUNTS = {"scenes": 20, "speeches": 1138, "spoken lines": 4004, "stage directions": 243}
 WORD = "poisoned"  # the play never spells it like that
 SPELLED = re.compile(r"\bpoison(?:e|')d\b", re.IGNORECASE)
+BELL = "A bell strikes one."  # no direction of the play
 BEGINNING = 14  # elements of the first scene that are shown
 
 

@@ -30,6 +30,7 @@ def steps(name: str) -> list[Step]:
     here = f"DEPLOY_ENV={name} "
     return [
         Step("Boot the lab", f".venv/bin/rehearse up --bare --name {name}"),
+        Step("Build the image", f".venv/bin/rehearse image --name {name}", judge=text.image),
         Step(
             "Plan the hosts",
             f".venv/bin/provision plan --env {name}",
@@ -54,7 +55,7 @@ def steps(name: str) -> list[Step]:
         ),
         Step("Verify", f"{here}make --no-print-directory verify", judge=text.verified),
         Step(
-            "Import Hamlet and ask",
+            "Import Hamlet, ask, change",
             f"{here}.venv/bin/python -m inventories.lab.smoke",
             judge=text.imported,
         ),
@@ -65,7 +66,9 @@ def rehearse(name: str) -> None:
     """Run all steps; LabError names the first that failed."""
     state.checked_name(name)
     log = Transcript(worlds.project_root())
-    log.say(f"Rehearsal in lab '{name}': {len(steps(name))} steps, about five minutes on two cores")
+    log.say(
+        f"Rehearsal in lab '{name}': {len(steps(name))} steps, about eight minutes on two cores"
+    )
     for number, step in enumerate(steps(name), 1):
         log.run(step, number, len(steps(name)), lambda: _logs(name))
     log.summary()

@@ -15,6 +15,7 @@ _READY = re.compile(r"\s*\[([a-z0-9-]+)\]\s+Ready: ")
 _DETAIL = re.compile(r"\[[a-z0-9-]+\] +(units that start|note:|kept as it is|would stop)")
 _LINES = re.compile(r"^Read back .* ([0-9,]+) spoken lines")
 _IMPORTED = re.compile(r"Already imported|Imported in [0-9.]+ m?s")
+_IMAGE = re.compile(r"@sha256:([0-9a-f]{64})")
 _PASSED = re.compile(r"(\d+) passed.* in ")
 
 
@@ -22,6 +23,14 @@ def provision_plan(outcome: Outcome) -> str:
     total = next((x.split()[-1] for x in outcome.lines if x.split()[:1] == ["total"]), "?")
     pending = "changes pending" if outcome.code else "nothing to change"
     return f"{pending}, USD {total} a month"
+
+
+def image(outcome: Outcome) -> str:
+    """Which image the services will run, short enough for a table."""
+    found = [m[1] for line in outcome.lines if (m := _IMAGE.search(line))]
+    if not found:
+        raise LabError("it did not say which image it made")
+    return f"sha256:{found[-1][:12]}"
 
 
 def dry_line(line: str) -> bool:
@@ -94,8 +103,9 @@ def next_steps(name: str, logs: Path | None) -> list[str]:
             "see what you edited"
         ),
         f"DEPLOY_ENV={name} make verify": "test the hosts again",
-        f".venv/bin/story serve --env {name}": "the story services, until Ctrl-C",
-        ".venv/bin/story read 1 --section 2": "meanwhile; or search, export, changes, undo",
+        f".venv/bin/story read 1 --section 2 --env {name}": "or search, export, changes, undo",
+        f"DEPLOY_ENV={name} make gateway-diff": "what a change of policy or services would do",
+        f"DEPLOY_ENV={name} .venv/bin/secrets list": "what is secret here, and how to replace it",
         f"make rehearse-down{lab}": "remove all of it",
     }
     width = max(len(command) for command in commands)

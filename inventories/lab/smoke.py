@@ -1,9 +1,8 @@
-"""Hamlet through the services on the rehearsed search host: `python -m inventories.lab.smoke`.
+"""Hamlet through the gateway of a lab: `python -m inventories.lab.smoke`.
 
-Guarantees: everything it prints was read back over HTTP; it ends with exit 1 and a sentence when
-that is not what the play says. The services are a process of their own, as `story serve --env`
-starts it: at a free port of this machine, through the door, as the role `story`. They end with
-this command; the stories stay. A repeat finds the play there and changes nothing.
+Guarantees: everything it prints was read back over HTTPS with a key, as a storyteller does; it
+ends with exit 1 and a sentence when that is not what the play says, or when somebody without a key
+is let in. What it changes it takes back. A repeat finds the play there and changes nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 import typer
 from rich.text import Text
@@ -21,16 +21,17 @@ from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
 from inventories.lab import hamlet
 from inventories.lab.errors import LabError
-from inventories.lab.serving import services, since
-from inventories.worlds import World, world
+from inventories.worlds import world
 from story_services.client import pretty, report
-from story_services.client.api import Api, Connection
+from story_services.client.api import Api, Connection, dumps
 from story_services.client.console import Output
-from story_services.client.errors import ClientError
+from story_services.client.errors import ClientError, Refused
+from story_services.client.gateways import gateway
 from story_services.client.importing import Imported, Importer
 from story_services.client.wanted import Had
 from story_services.corpora import CorpusError, Play, read
 
+UNAUTHORIZED = 401
 CHANGED = "--as-new"  # what the import offers when somebody has changed the play
 
 
@@ -38,21 +39,36 @@ CHANGED = "--as-new"  # what the import offers when somebody has changed the pla
 class Smoke:
     """What is shown of the play; LabError or ClientError when anything is not as it must be."""
 
-    where: World
+    env: str
     play: Play
     output: Output = field(default_factory=Output)
 
     def run(self) -> None:
-        """Import, read back, ask."""
-        with services(self.where, self.say) as url, Api(Connection(url)) as api:
+        """Knock without a key, import, read back, ask, change and take back."""
+        way_in = gateway(self.env)
+        self.knock(way_in)
+        with Api(way_in) as api:
             script_id = self.bring_in(api)
             self.read_back(api, script_id)
             self.ask(api, script_id)
-        self.say("The services have ended; the stories stay on the search host.")
+            self.change(api, script_id)
+
+    def knock(self, way_in: Connection) -> None:
+        """Whoever has no key is refused."""
+        self.say(f"The gateway is {way_in.url}; its key is in .secrets/{self.env}/api_key")
+        try:
+            with Api(replace(way_in, key=None)) as api:
+                api.get("/scripts")
+        except Refused as refused:
+            if refused.status == UNAUTHORIZED:
+                self.say("Without a key: 401")
+                return
+            raise
+        raise LabError("the gateway answers somebody without a key")
 
     def bring_in(self, api: Api) -> int:
         """Import the play as `story import hamlet` does; the script's number."""
-        self.say(f"\n$ story import {hamlet.NAME}")
+        self.say(f"\n$ story import {hamlet.NAME} --env {self.env}")
         began = time.monotonic()
         try:
             done = self._import(api)
@@ -86,7 +102,7 @@ class Smoke:
         counted = hamlet.checked(story)
         self.say(f"Read back in {times}: {counted}.")
         self.say("Each is there once and in order, as many as the play has.")
-        self.say(f"\n$ story read {script_id}")
+        self.say(f"\n$ story read {script_id} --env {self.env}")
         beginning = story["story"][: hamlet.BEGINNING]
         for line in pretty.story(beginning, hamlet.places(story["sections"])):
             self.output.show(line)
@@ -94,7 +110,7 @@ class Smoke:
 
     def ask(self, api: Api, script_id: int) -> None:
         """Search for a word that the play spells in another way."""
-        self.say(f"\n$ story search {script_id} {hamlet.WORD}")
+        self.say(f"\n$ story search {script_id} {hamlet.WORD} --env {self.env}")
         asked = {"scriptId": script_id, "q": hamlet.WORD, "elementType": "spokenWord"}
         times, found = _twice(lambda: api.get("/search", **asked).value)
         sections = api.get(f"/scripts/{script_id}/sections").value
@@ -103,9 +119,33 @@ class Smoke:
         hamlet.checked_hits(found, self.play)
         self.say(f"{len(found)} found in {times}, in the play's own spelling.")
 
+    def change(self, api: Api, script_id: int) -> None:
+        """Put a direction before everything else, and take both changes back."""
+        self.say("\nA storyteller changes the play: a new direction, put first; then both undone.")
+        before = api.get("/stories", scriptId=script_id).value["story"]
+        body = {"scriptId": script_id, "description": hamlet.BELL, "comment": "rehearsed"}
+        bell = _post(api, "/actions", body)
+        wanted = {"elementType": "action", "elementId": bell["actionId"], "newSequence": 1}
+        _post(api, f"/stories/{script_id}/reorder", {"elements": [wanted]})
+        now = api.get("/stories", scriptId=script_id).value
+        changed = now["story"]
+        for line in pretty.story(changed[:2], hamlet.places(now["sections"])):
+            self.output.show(line)
+        for _ in range(2):
+            _post(api, f"/scripts/{script_id}/undo", {"comment": "rehearsed"})
+        after = api.get("/stories", scriptId=script_id).value["story"]
+        if changed[0]["elementId"] != bell["actionId"] or after != before:
+            raise LabError("the play is not as it was before the change that was taken back")
+        self.say("The play is as it was.")
+
     def say(self, line: str) -> None:
         """A line of the result."""
         self.output.show(Text(line))
+
+
+def _post(api: Api, path: str, body: dict[str, Any]) -> Any:
+    """Do it once, whatever happens on the way."""
+    return api.post(path, dumps(body), uuid4().hex).value
 
 
 def _twice(what: Callable[[], Any]) -> tuple[str, Any]:
@@ -117,13 +157,19 @@ def _twice(what: Callable[[], Any]) -> tuple[str, Any]:
     return f"{first} (again: {since(began)})", found
 
 
+def since(began: float) -> str:
+    """The time from a moment of the monotonic clock to now, in words."""
+    seconds = time.monotonic() - began
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def main() -> None:
     """The command; DEPLOY_ENV chooses the lab."""
     try:
         where = world()
         if not where.is_lab:
             raise LabError("this imports a play for rehearsal: set DEPLOY_ENV to a lab's name")
-        Smoke(where, read(hamlet.NAME)).run()
+        Smoke(where.env, read(hamlet.NAME)).run()
     except (LabError, ProvisionError, SecretError, CorpusError, ClientError) as error:
         next_step = getattr(error, "next_step", "")
         typer.echo(f"smoke: {error}" + (f"\nNext: {next_step}" if next_step else ""), err=True)

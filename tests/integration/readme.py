@@ -15,9 +15,11 @@ ELSEWHERE = {
     "make test-long": "it is the long form of this run",
     "make bench": "by test_bench.py, in the long run",
     "make bench-stories": "by test_bench.py, in the long run",
+    "make rollback ROLE=app": "by test_site.py, after another image",
     "story serve": "by test_readme_stories.py, at a place of its own",
 }
 SECOND = "t-second"
+ENDS = ("provision destroy", "rehearse down --name lab")
 STORIES = ("story ", "curl ")
 URL = "127.0.0.1:8000"  # where the README's services are
 
@@ -32,7 +34,8 @@ def commands() -> list[str]:
 def script(lab: str) -> str:
     """What is about hosts, for `lab` instead of the README's names."""
     own = []
-    for command in _of_this(stories=False):
+    # What takes the lab away comes last, wherever the README tells of it.
+    for command in sorted(_of_this(stories=False), key=lambda each: each.startswith(ENDS)):
         named = re.sub(r"(--env |--name |DEPLOY_ENV=)lab\b", rf"\g<1>{lab}", command)
         own.append(re.sub(r"--name second\b", f"--name {SECOND}", named))
     return _bash(own)
@@ -48,7 +51,8 @@ def _of_this(*, stories: bool) -> list[str]:
     return [
         command
         for command in commands()
-        if command not in ELSEWHERE and command.startswith(STORIES) == stories
+        if command not in ELSEWHERE
+        and (command.startswith(STORIES) and " --env " not in command) == stories
     ]
 
 

@@ -19,7 +19,7 @@ from inventories.loader import load_hosts
 from inventories.worlds import world
 from tests.labs import ROOT, Site
 
-UNITS = "nginx opensearch ssh host-firewall systemd-journald"
+UNITS = "nginx opensearch docker kong ssh host-firewall systemd-journald"
 WORLD = """
 python3 - <<'END'
 import json
@@ -36,7 +36,7 @@ paths=$({WORLD.strip()}
 stat -c '%n %F %a %U %G %Z' $paths
 for path in $paths; do test -f $path && sha256sum $path; done
 systemctl show -p Id,MainPID,ActiveEnterTimestampMonotonic {UNITS}
-pgrep -a nginx || true
+ps -eo pid,lstart,args | grep -E '[s]tory_services.main|[n]ginx: (master|worker)|[k]ong' || true
 nft --guid list ruleset
 sha256sum /var/lib/fountainai/*
 """

@@ -71,3 +71,12 @@ def test_an_import_is_summed_up_by_what_was_read_back(how: str, told: str) -> No
     for said in ((how,), (read,), ()):
         with pytest.raises(LabError, match="did not say"):
             text.imported(outcome(*said))
+
+
+def test_an_image_is_told_by_the_beginning_of_its_digest() -> None:
+    digest = "0123456789abcdef" * 4
+    assert text.image(outcome("Building", f"10.83.1.1:5000/story@sha256:{digest}")) == (
+        "sha256:0123456789ab"
+    )
+    with pytest.raises(LabError, match="which image"):
+        text.image(outcome("Building"))
