@@ -12,7 +12,15 @@ from typing import Any
 from deploys import app_inputs, debs, keys, trust
 from deploys.artefacts import ArtefactError
 from deploys.debs import Deb
-from deploys.gateway import access_log, generate, policy, proof, validate
+from deploys.gateway import (
+    access_log,
+    breaking,
+    compare_routes,
+    generate,
+    policy,
+    proof,
+    validate,
+)
 from deploys.gateway.operations import GatewayError, Operation, operations
 from deploys.gateway.policy import Settings
 from deploys.gateway.render import render
@@ -99,10 +107,12 @@ def _refuse(what: str, found: list[str]) -> None:
 def configuration(run: Run) -> Configuration:
     """`made` as the bytes of files."""
     it = made(run)
+    # What nobody can reach may change as it likes.
+    documents = breaking.reachable(it.documents, compare_routes.routes(it.twin))
     return Configuration(
         content=render(it.kong),
         twin=render(it.twin),
-        documents=(json.dumps(it.documents, sort_keys=True, indent=1) + "\n").encode(),
+        documents=(json.dumps(documents, sort_keys=True, indent=1) + "\n").encode(),
         plugins=generate.plugin_names(it.kong),
         access_format=access_log.include(it.settings).encode(),
         access_log=access_log.directive(f"{LOGS}/access.log"),
