@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deploys import artefacts, debs, versions
+from deploys import artefacts, debs, leaving, versions
 from deploys.app_inputs import role_of_app
 from deploys.gateway_inputs import role_of_gateway
 from deploys.model import Machine, Role
@@ -41,6 +41,7 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
     Every entry includes the base role: no service of ours runs on a host without its firewall.
     """
     hosts = list(run.inventory.hosts.values())
+    gone = leaving.leaving(run.site.hosts, hosts)
     settings = run.site.opensearch
     roles = [base_role(run.site.base, host, hosts, machine, settings.door_networks)]
     if host.role == "opensearch" and entry in ("opensearch", "site"):
@@ -48,9 +49,10 @@ def roles_for(entry: str, run: Run, host: Host, machine: Machine) -> Sequence[Ro
         pki.ensure()
         credentials = pki.host(host.name, [host.private_address])
         env = run.world.env
-        roles.append(opensearch_role(settings, host, hosts, machine, credentials, env=env))
+        role = opensearch_role(settings, host, hosts, machine, credentials, env=env)
+        roles.append(replace(role, drain=leaving.drain_of(host, hosts, gone)))
     if host.role == "app" and (entry == "app" or (entry == "site" and run.site.app.image)):
-        roles.append(role_of_app(run, host, hosts, machine))
+        roles.append(role_of_app(run, host, leaving.staying(hosts, gone), machine))
     elif host.role == "app" and entry == "site":
         left_out = f"{host.name}: no image under [app] in site.toml, so the services are left out"
         roles[0] = replace(roles[0], notes=(*roles[0].notes, left_out))

@@ -10,7 +10,7 @@ from typing import Any
 
 STEPS = (
     "packages", "accounts", "directories", "artefacts", "files", "links", "sysctls",
-    "firewall", "units", "rolling", "containers", "gateway",
+    "firewall", "units", "rolling", "drain", "containers", "gateway",
 )  # fmt: skip
 
 

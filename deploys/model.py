@@ -184,6 +184,16 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Drain:
+    """What the search cluster is to be told: `names` hold no data and have no vote, all others
+    may. The data of `names` moves to `staying`."""
+
+    names: tuple[str, ...]
+    staying: tuple[str, ...]
+    port: int  # of the node on loopback
+
+
+@dataclass(frozen=True)
 class Port:
     """A TCP port this role will listen on; another process on it stops the run beforehand."""
 
@@ -262,6 +272,7 @@ class Role:
     containers: tuple[Container, ...] = ()
     absent: tuple[str, ...] = ()  # paths that must not exist
     gateway: Gateway | None = None
+    drain: Drain | None = None
     ports: tuple[Port, ...] = ()
     disk_mb: int = 0  # free space needed on / before the first change
     memory_mb: int = 0  # memory the role's processes need; checked against the machine

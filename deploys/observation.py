@@ -38,6 +38,8 @@ class Observation:
     applied: Mapping[str, Any] | None  # the record of the last finished run
     pending: Mapping[str, Any] | None  # the record of a run that began and did not finish
     gateway: Mapping[str, Any] | None = None  # deploys/agent/gateway_look.py
+    cluster: Mapping[str, Any] | None = None  # deploys/agent/drain_look.py; {} when silent
+    needed: Mapping[str, Any] | None = None  # by whom, of a host that leaves
     holder: str = ""
     containers: Mapping[str, Any] = field(default_factory=dict)  # deploys/agent/docker.py
     login_ms: int = 0  # from the start of the login shell to the start of sudo's command
@@ -116,6 +118,8 @@ def query(roles: Iterable[Role]) -> dict[str, Any]:
         "containers": {c.name: c.switch for r in roles for c in r.containers},
         "debs": {a.directory: a.package for r in roles for a in r.artefacts if a.package},
         "gateway": next((gateway_query(r.gateway) for r in roles if r.gateway), None),
+        "cluster": next(({"port": r.drain.port} for r in roles if r.drain), None),
+        "needed": None,
     }
 
 
@@ -136,7 +140,7 @@ def covers(asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: Observatio
             return False
     if wanted["units"] != asked["units"] or wanted["artefacts"] != asked["artefacts"]:
         return False
-    if wanted["containers"] != asked["containers"]:
+    if wanted["containers"] != asked["containers"] or wanted["cluster"] != asked["cluster"]:
         return False
     if wanted["debs"] != asked["debs"] or wanted["gateway"] != asked["gateway"]:
         return False

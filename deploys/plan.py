@@ -18,6 +18,7 @@ from deploys import (
     compare_gateway,
     compare_system,
     compare_units,
+    leaving,
 )
 from deploys.change import STEPS, Change, keyed
 from deploys.model import Role, RoleError
@@ -123,6 +124,7 @@ def changes(
     ]
     found = compare_units.with_units(roles, seen, found)
     found += compare_containers.container_changes(roles, seen, key)
+    found += leaving.drain_changes(roles, seen)
     found = compare_gateway.with_gateway(roles, seen, found, key)
     kept = tuple(sorted(p for p in keep if f"file:{p}" in entries))
     for path in kept:  # the record keeps saying what we last wrote, so the drift stays visible

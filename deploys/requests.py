@@ -14,7 +14,7 @@ from deploys.change import Change
 from deploys.plan import Plan
 
 AGENT = Path(__file__).resolve().parent / "agent"
-LOOKING = ("look", "docker", "gateway_look", "observe")
+LOOKING = ("look", "docker", "gateway_look", "drain_look", "observe")
 ACTING = (
     "look",
     "docker",
@@ -26,6 +26,8 @@ ACTING = (
     "containers",
     "gateway_look",
     "gateway",
+    "drain_look",
+    "drain",
     "act",
 )
 _IMPORT = re.compile(r"^from deploys\.agent\.\w+ import (\([^)]*\)|[^\n]*)\n", re.MULTILINE)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from inventories.errors import ProvisionError, SpecError
+from deploys import applied
+from inventories import departed
+from inventories.errors import PlanRefused, ProvisionError, SpecError
 from inventories.execute import Executor
-from inventories.generated import host_entry, remove_files, write_files
+from inventories.generated import host_entry, leaving_entry, remove_files, write_files
 from inventories.lightsail import Lightsail, connect
 from inventories.limits import Limits, limits
 from inventories.loader import Host, read_pins
@@ -25,7 +28,7 @@ from inventories.plan_json import plan_json, status_json
 from inventories.plan_text import billed_lines, plan_lines, status_lines
 from inventories.progress import Progress
 from inventories.ready import wait_host_keys, wait_ssh
-from inventories.remote import HostKeyLine, Remote
+from inventories.remote import HostKeyLine, Instance, Remote
 from inventories.spec import SiteSpec, load_site
 from inventories.sshkey import read_key
 from inventories.waits import wait_operations, wait_state
@@ -115,9 +118,13 @@ def status(session: Session, *, as_json: bool) -> int:
     return DONE
 
 
-def destroy(session: Session, only: frozenset[str], *, yes: bool) -> int:
-    """Delete what is ours, or only the named hosts. Needs no local state."""
+def destroy(session: Session, only: frozenset[str], *, yes: bool, undrained: bool = False) -> int:
+    """Delete what is ours, or only the named hosts. Needs no local state.
+
+    Hosts by name are refused while others still use them, unless `undrained` says so."""
     found = make_destroy(session.owner, session.remote(), only)
+    if not undrained:
+        _refuse_undrained(session, only)
     show = session.progress.show
     if not found.steps:
         show(["Nothing of ours exists, nothing is billed."])
@@ -135,6 +142,20 @@ def destroy(session: Session, only: frozenset[str], *, yes: bool) -> int:
         remove_files(session.where)
     show(["", "Destroyed; this no longer costs anything.", *billed_lines(session.owner, remote)])
     return DONE
+
+
+def _refuse_undrained(session: Session, only: frozenset[str]) -> None:
+    """As far as this machine knows: what was never converged has nothing to lose."""
+    wanted = {h.name for h in session.spec.hosts}
+    converged = applied.noted(session.where)
+    if reasons := departed.undrained(session.where, only, wanted, converged):
+        env = session.owner.env
+        raise PlanRefused(
+            "; ".join(reasons),
+            f"DEPLOY_ENV={env} pyinfra inventory.py deploys/site.py -y, then provision destroy "
+            f"{' '.join(sorted(only))} --env {env}; a host that is broken for good goes at once "
+            "with --undrained",
+        )
 
 
 def start(session: Session, name: str) -> int:
@@ -191,6 +212,7 @@ def _ready(session: Session, check: set[str] | None = None) -> list[Host]:
     tables = {h.name: h for h in session.spec.hosts}
     ours = session.owner.mine(session.client.instances())
     instances = [i for i in ours if i.name in tables]
+    gone = _leaving(session, ours)
     up = [i for i in instances if i.state == "running"]
     with session.progress.waiting("Reading the SSH host keys from the API"):
         keys = wait_host_keys(session.client, up, pins, session.owner.env, session.limits)
@@ -202,7 +224,18 @@ def _ready(session: Session, check: set[str] | None = None) -> list[Host]:
         hosts.append(host_entry(session.where, tables[instance.name], instance, found))
     with session.progress.waiting("Waiting until SSH answers"):
         wait_ssh([h for h in hosts if h.name in (check or tables) and h.address], session.limits)
-    return hosts
+    return sorted([*hosts, *gone], key=lambda host: host.name)
+
+
+def _leaving(session: Session, ours: Iterable[Instance]) -> list[Host]:
+    """Hosts that the site file does not name any more, as they were known, until they are
+    destroyed: a site run has to reach them, so that nothing is lost with them."""
+    pins, named = read_pins(session.where), {h.name for h in session.spec.hosts}
+    return [
+        leaving_entry(session.where, pins[i.name], i)
+        for i in ours
+        if i.name not in named and i.name in pins and pins[i.name].created_at == i.created_at
+    ]
 
 
 def _rewrite(session: Session, remote: Remote) -> None:
@@ -219,8 +252,9 @@ def _rewrite(session: Session, remote: Remote) -> None:
         for i in session.owner.instances(remote)
         if i.name in tables and i.name in pins and pins[i.name].created_at == i.created_at
     ]
+    hosts += _leaving(session, session.owner.instances(remote))
     if hosts:
-        write_files(session.where, session.spec, hosts)
+        write_files(session.where, session.spec, sorted(hosts, key=lambda host: host.name))
     else:
         remove_files(session.where)
 

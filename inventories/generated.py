@@ -39,6 +39,14 @@ def host_entry(where: World, table: HostTable, instance: Instance, keys: list[Ho
     )
 
 
+def leaving_entry(where: World, pin: Host, instance: Instance) -> Host:
+    """A host that the site file does not name any more: as it was pinned, where it is now."""
+    address, port = instance.public_address, pin.port
+    if address:
+        address, port = where.dial(pin.name, address)
+    return pin.model_copy(update={"address": address, "port": port, "state": instance.state})
+
+
 def write_files(where: World, spec: SiteSpec, hosts: list[Host]) -> bool:
     """Write what differs; whether anything did."""
     paths = env_paths(where)

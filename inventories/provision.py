@@ -64,11 +64,16 @@ def destroy(
     hosts: Annotated[list[str] | None, typer.Argument(help="only these hosts")] = None,
     env: Env = None,
     yes: Yes = False,
+    undrained: Annotated[
+        bool, typer.Option("--undrained", help="named hosts also while others still use them")
+    ] = False,
 ) -> None:
     """Delete hosts with their data, static IPs and the key pair. Works from tags alone."""
     only = frozenset(hosts or ())
     again = " ".join(["provision destroy", *sorted(only)])
-    _change(env, again, lambda session: commands.destroy(session, only, yes=yes))
+    _change(
+        env, again, lambda session: commands.destroy(session, only, yes=yes, undrained=undrained)
+    )
 
 
 @app.command()

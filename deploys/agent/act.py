@@ -6,6 +6,7 @@ import sys
 import time
 
 from deploys.agent.containers import do_containers
+from deploys.agent.drain import do_drain, do_needed
 from deploys.agent.gateway import do_gateway
 from deploys.agent.look import RUN, read
 from deploys.agent.system import do_accounts, do_artefacts, do_directories, do_packages, do_sysctls
@@ -26,6 +27,8 @@ DO = {
     "units": do_units,
     "gateway": do_gateway,
     "containers": do_containers,
+    "drain": do_drain,
+    "needed": do_needed,
     "finish": do_finish,
 }
 WAIT_S = 600  # for the last command of a run whose controller died

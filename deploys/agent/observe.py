@@ -8,6 +8,7 @@ import re
 import time
 
 from deploys.agent.docker import containers
+from deploys.agent.drain_look import look_cluster, still_needed
 from deploys.agent.gateway_look import look_gateway
 from deploys.agent.look import (
     RUN,
@@ -166,6 +167,8 @@ def observe(request):
         "firewall": firewall(request["firewall"]),
         "containers": containers(request["containers"]),
         "gateway": look_gateway(request["gateway"]),
+        "cluster": look_cluster(request["cluster"]),
+        "needed": still_needed(request["needed"]),
         "applied": applied,
         "pending": pending,
         "holder": holder(),

@@ -15,10 +15,24 @@ from pyinfra.context import host
 from deploys.agent.look import STAGING
 from deploys.change import Change
 from deploys.facts.observed import AGENT
+from deploys.leaving import busy, moving
 from deploys.locking import holder, lock_all
+from deploys.ops.waits import Wait, until_done
 from deploys.requests import script, step
 from deploys.ssh_check import confirm_over_new_connection
 
+DRAINED = Wait(
+    moving,
+    "{left}, and none moved within {limit} s. Nothing is lost and the host goes on; look at "
+    "GET /_cluster/allocation/explain, then run the same command again",
+    limit_s=600, renewed=True,
+)  # fmt: skip
+IDLE = Wait(
+    busy,
+    "it left site.toml, but after {limit} s still has {left}; end what asks it, then run the same "
+    "command again",
+    limit_s=180, calm=3,
+)  # fmt: skip
 Commands = Generator[PyinfraCommand, None, None]
 
 
@@ -51,6 +65,29 @@ def artefacts(changes: Sequence[Change], archives: Mapping[str, str]) -> Command
         # As the login user, into a folder every user may write: the host checks the sha256.
         yield FileUploadCommand(archives.get(digest, ""), STAGING % digest, _sudo=False)
     yield from carry_out._inner("artefacts", changes)
+
+
+@operation()
+def drain(changes: Sequence[Change]) -> Commands:
+    """Tell the search cluster who leaves, then wait until these hosts hold no data any more.
+
+    + changes: the plan's changes of the step `drain`
+    """
+    if not changes:
+        host.noop("drain: as wanted")
+        return
+    asked = _signed(step("drain", changes))
+    yield FunctionCommand(until_done, (asked, DRAINED, lambda: None), {})
+
+
+@operation()
+def idle(needed: Mapping[str, object], then: Callable[[], None]) -> Commands:
+    """Wait until nobody needs a host that leaves.
+
+    + needed: what the agent is asked, as in `deploys/leaving.py`
+    + then: called once, when the host is idle
+    """
+    yield FunctionCommand(until_done, (_signed({"do": "needed", "of": needed}), IDLE, then), {})
 
 
 @operation()
