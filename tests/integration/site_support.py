@@ -81,10 +81,10 @@ def whole_site(env: str, overlay_text: str = "", *, converged: bool = True) -> I
         yield WholeSite(standing, LabDriver(standing), []).reloaded()
         return
     lifecycle.down(env)
-    made = WholeSite(env, LabDriver(env), [])
-    own = ["--site", str(_overlay(env, overlay_text))] if overlay_text else []
+    own = _overlay(env, overlay_text) if overlay_text else None
     try:
-        made.run("rehearse", "up", "--bare", "--name", env, *own)
+        lifecycle.up(env, site=own, bare=True)
+        made = WholeSite(env, LabDriver(env), [])
         made.run("rehearse", "image", "--name", env)
         made.run("provision", "apply", "--yes", "--env", env)
         made.reloaded()
