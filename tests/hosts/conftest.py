@@ -1,4 +1,5 @@
-"""The hosts of DEPLOY_ENV as fixtures: `me`/`host` is each host, `search`/`node` each search host.
+"""The hosts of DEPLOY_ENV as fixtures: `me`/`host` is each host, `search`/`node` each search host,
+`app` each app host, `gateway`/`gate` each gateway.
 
 Collected only when it is asked for by its path (`make verify`): a plain run of the tests has no
 hosts. Without a usable environment it ends at once with one sentence and exit code 1.
@@ -18,7 +19,9 @@ from testinfra.host import Host as Shell
 from deploys.model import Machine
 from inventories.errors import ProvisionError
 from inventories.loader import Host
+from tests.hosts import gates
 from tests.hosts.doors import Door, door
+from tests.hosts.gates import Gate
 from tests.hosts.support import Site, machine_of
 
 HERE = Path(__file__).parent
@@ -64,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     site = metafunc.config.stash[SITE]
-    for name, hosts in (("me", site.hosts), ("search", site.inventory.by_role("opensearch"))):
+    of = site.inventory.by_role
+    named = {"me": site.hosts, "search": of("opensearch"), "app": of("app"), "gateway": of("kong")}
+    for name, hosts in named.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, hosts, ids=[h.name for h in hosts], scope="session")
 
@@ -108,7 +113,14 @@ def at_door(site: Site, search: Host) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="session")
+def gate(site: Site, gateway: Host) -> Gate:
+    return gates.gate(site, gateway)
+
+
+@pytest.fixture(scope="session")
 def disruptive(site: Site) -> None:
-    """Tests that stop a node for half a minute run in a lab, elsewhere only when asked for."""
+    """Tests that stop something for half a minute run in a lab, elsewhere only when asked for."""
     if os.environ.get("VERIFY_DISRUPTIVE", "1" if site.where.is_lab else "0") != "1":
-        pytest.skip("this stops the search node for a while: set VERIFY_DISRUPTIVE=1 to allow it")
+        pytest.skip(
+            "this stops a host or a client for a while: set VERIFY_DISRUPTIVE=1 to allow it"
+        )

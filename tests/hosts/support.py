@@ -6,16 +6,22 @@ included. The door is reached as an operator reaches it in production: through s
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import testinfra
 from testinfra.host import Host as Shell
 
 from deploys.model import Machine
+from deploys.trust import registry_token
 from inventories.loader import Host, Inventory, load_hosts
 from inventories.spec import SiteSpec, load_site
 from inventories.worlds import World, world
@@ -53,6 +59,17 @@ class Site:
             controlpath=str(self.control / host.name), controlpersist=300,
         )  # fmt: skip
 
+    def on(self, host: Host, script: ModuleType, task: Any, *, limit_s: float = 120) -> Any:
+        """What `run(task)` of a module with nothing but the standard library says on a host, as
+        root. Script and task go in by stdin: what is secret in them is in no argument or file."""
+        work = json.dumps({"code": inspect.getsource(script), "task": task})
+        done = subprocess.run(
+            [*self.ssh(host), "sudo", "-n", "python3", "-c", f"'{_LOADER}'"],
+            input=work, text=True, capture_output=True, timeout=limit_s,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{host.name}: {done.stderr.strip()[-600:]}"
+        return json.loads(done.stdout)
+
     def unreachable(self) -> str:
         """Why a host cannot be tested; "" when all answer. Opens the connections on the way."""
         opened = {
@@ -77,9 +94,31 @@ class Site:
     def pki(self) -> Path:
         return self.where.secrets / "pki"
 
+    def words(self) -> dict[str, bytes]:
+        """What may be read nowhere but where it belongs, by its name: API keys and a line of every
+        private key that the operator's machine has."""
+        found, folder = {}, self.where.secrets
+        for path in (folder / "api_key", *folder.glob("keys/*.json")):
+            for n, word in enumerate(re.findall(rb"[A-Za-z0-9._~+/=:@-]{32,}", path.read_bytes())):
+                found[f"API key {n} of {path.name}"] = word
+        for path in folder.rglob("*"):
+            if path.is_file() and b"PRIVATE KEY" in (content := path.read_bytes()):
+                lines = content.splitlines()
+                # Where the private part is in each form; a public part may be read.
+                found[f"the key {path.name}"] = lines[2 if len(lines) < 8 else len(lines) * 3 // 4]
+        if token := registry_token(self.spec):
+            found["the registry's token"] = token.reveal()
+        return found
+
     def credentials(self, role: str) -> tuple[Path, Path]:
         """Certificate and key of a client role; they are read here, never made."""
         return self.pki / f"{role}.pem", self.pki / f"{role}.key"
+
+
+_LOADER = (
+    'import json, sys; work = json.load(sys.stdin); names = {}; exec(work["code"], names); '
+    'json.dump(names["run"](work["task"]), sys.stdout)'
+)
 
 
 def last_words(process: subprocess.Popen[str]) -> str:

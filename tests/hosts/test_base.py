@@ -9,9 +9,19 @@ import re
 from testinfra.host import Host as Shell
 
 from deploys.model import Machine
+from deploys.placement import app_hosts, containers_of
+from deploys.roles.app import SWITCHES
 from deploys.roles.base import RULES, base_role
 from deploys.roles.hosts import loopback_of
-from deploys.settings import DOOR_PORT, NODE_PORT, NODE_TRANSPORT_PORT, TRANSPORT_PORT
+from deploys.settings import (
+    APP_PORT,
+    DOOR_PORT,
+    GATEWAY_PORT,
+    KONG_STATUS_PORT,
+    NODE_PORT,
+    NODE_TRANSPORT_PORT,
+    TRANSPORT_PORT,
+)
 from inventories.loader import Host
 from tests.hosts.support import Site
 
@@ -20,6 +30,7 @@ OF_THE_OS = re.compile(
     r"udp (127\.0\.0\.5[34]|127\.0\.0\.1|\[::1\])(%lo)?:(53|323) (systemd-resolve|chronyd)"
     r"|tcp 127\.0\.0\.5[34](%lo)?:53 systemd-resolve"
     r"|udp \S+:(68|546) (systemd-network|dhclient)"
+    r"|tcp 127\.0\.0\.1:\d+ containerd"  # its streaming server, on a port of its own choice
 )
 
 
@@ -36,11 +47,20 @@ def listening(host: Shell) -> set[str]:
     return found
 
 
-def wanted(site: Site, me: Host) -> set[str]:
+def wanted(site: Site, me: Host, host: Shell) -> set[str]:
     """The whole list of what may listen on a host, by its role."""
     out = {"tcp 0.0.0.0:22 sshd", "tcp [::]:22 sshd"}
-    if me.role != "opensearch":
-        return out
+    if me.role == "kong":
+        process = "kong" if site.spec.kong.package == "standin" else "nginx"
+        own = (f"0.0.0.0:{GATEWAY_PORT}", f"127.0.0.1:{KONG_STATUS_PORT}")
+        return out | {f"tcp {address} {process}" for address in own}
+    if me.role == "app":
+        out.add(f"tcp {me.private_address}:{APP_PORT} nginx")
+        placed = app_hosts(site.spec.hosts, [me])
+        groups = [group for each in placed for group in containers_of(site.spec.app, each)]
+        green = [host.file(f"{SWITCHES}/{group.name}.green").exists for group in groups]
+        ports = [group.ports[colour] for group, colour in zip(groups, green, strict=True)]
+        return out | {f"tcp 127.0.0.1:{port} dockerd" for port in ports}
     out |= {f"tcp {me.private_address}:{DOOR_PORT} nginx", f"tcp 127.0.0.1:{NODE_PORT} java"}
     peers = [h for h in site.inventory.by_role("opensearch") if h.name != me.name]
     if not peers:
@@ -58,7 +78,7 @@ def test_listening_sockets_are_exactly_the_wanted_ones(site: Site, me: Host, hos
     """A forgotten listener is how hosts are lost; the whole list is compared, not a sample."""
     # Ubuntu's ssh is started by its socket, which systemd holds.
     found = {x.replace(":22 systemd", ":22 sshd") for x in listening(host)}
-    assert {x for x in found if not OF_THE_OS.fullmatch(x)} == wanted(site, me)
+    assert {x for x in found if not OF_THE_OS.fullmatch(x)} == wanted(site, me, host)
 
 
 def test_firewall_is_exactly_the_wanted_rule_set(

@@ -8,7 +8,6 @@ from testinfra.host import Host as Shell
 
 from deploys.roles.opensearch import CONF, DATA, LOGS, SNAPSHOTS, memory
 from deploys.settings import NODE_PORT, NODE_TRANSPORT_PORT
-from inventories.loader import Host
 from tests.hosts.doors import Door
 from tests.hosts.support import Site, machine_of
 
@@ -61,19 +60,6 @@ def test_node_is_closed_to_other_users_of_its_host(node: Shell) -> None:
         assert tried.rc != 0, port
         assert "refused" in tried.stderr, tried.stderr
     assert node.run(f"timeout 5 bash -c '</dev/tcp/127.0.0.1/{NODE_PORT}'").rc == 0
-
-
-def test_door_answers_app_hosts_and_no_other_host(site: Site, search: Host) -> None:
-    """Private networks are not filtered by the cloud's firewall: the host has to do it itself."""
-    for other in site.hosts:
-        if other.name == search.name:
-            continue
-        for port, roles in ((9200, {"app", "opensearch"}), (9300, {"opensearch"})):
-            if (other.role in roles) and port == 9300:
-                continue  # between nodes; their cluster's health shows that it is open
-            tried = f"timeout 2 bash -c '</dev/tcp/{search.private_address}/{port}'"
-            reached = site.shell(other).run(tried).rc == 0
-            assert reached == (other.role in roles), f"{other.name} -> {search.name}:{port}"
 
 
 def test_node_keeps_its_files_to_itself(node: Shell) -> None:

@@ -12,6 +12,8 @@ from testinfra.host import Host as Shell
 
 from deploys import secrets, stamp
 from deploys.change import keyed
+from deploys.roles.app import SECRETS
+from deploys.roles.kong import TLS
 from inventories.loader import Host
 from tests.hosts.support import Site
 
@@ -121,12 +123,19 @@ def test_private_keys_are_the_known_ones_and_closed(me: Host, host: Shell) -> No
     demonstration key is in the way. Public texts that speak of keys are not keys."""
     folders = "/etc /root /home /srv /opt /usr/local /tmp /var/tmp /var/lib/fountainai"
     look = f"grep -rlsE '^-----BEGIN .*PRIVATE KEY' {folders} | xargs -r stat -c '%a %U %n'"
-    found = {tuple(line.split(" ", 2)) for line in host.run(look).stdout.splitlines()}
+    lines = host.run(look).stdout.splitlines()
+    found = {path: (mode, owner) for mode, owner, path in (line.split(" ", 2) for line in lines)}
     kinds = ("rsa", "ecdsa", "ed25519")
-    known = {f"/etc/ssh/ssh_host_{kind}_key" for kind in kinds}
-    known |= {"/etc/nginx/tls/door.key"} if me.role == "opensearch" else set()
-    assert {path for *_, path in found} == known
-    assert {(mode, owner) for mode, owner, _ in found} == {("600", "root")}
+    known = {f"/etc/ssh/ssh_host_{kind}_key": ("600", "root") for kind in kinds}
+    assert found == known | KEYS.get(me.role, {})
+
+
+#: By role: private keys as files of their own. The gateway reads its one by its group.
+KEYS = {
+    "opensearch": {"/etc/nginx/tls/door.key": ("600", "root")},
+    "app": {"/etc/nginx/tls/app.key": ("600", "root"), f"{SECRETS}/story.key": ("400", "story")},
+    "kong": {f"{TLS}/gateway.key": ("640", "root")},
+}
 
 
 def test_the_operators_own_keys_are_closed(site: Site) -> None:

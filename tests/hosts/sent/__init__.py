@@ -1,0 +1,1 @@
+"""Scripts that run on a host, sent by their source: `run(task)`, standard library alone."""
