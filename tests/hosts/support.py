@@ -36,6 +36,9 @@ class Site:
     spec: SiteSpec
     control: Path  # folder of ssh's control sockets
     notes: list[str] = field(default_factory=list)
+    began: float = field(
+        default_factory=lambda: time.time() - 60
+    )  # clocks may differ by half of it
 
     @classmethod
     def load(cls, control: Path) -> Site:
@@ -72,18 +75,41 @@ class Site:
 
     def unreachable(self) -> str:
         """Why a host cannot be tested; "" when all answer. Opens the connections on the way."""
-        opened = {
-            host.name: subprocess.Popen(
-                [*self.ssh(host, "-o", "ConnectTimeout=15", "-o", "ControlMaster=auto",
-                           "-o", "ControlPersist=300s"), "sudo", "-n", "true"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                text=True,
-            )
-            for host in self.hosts
-        }  # fmt: skip
+        opened = {host.name: self.opening(host) for host in self.hosts}
         said = {name: last_words(process) for name, process in opened.items()}
         bad = [f"{name} cannot be tested: {text}" for name, text in said.items() if text]
         return "; ".join(bad)
+
+    def opening(self, host: Host) -> subprocess.Popen[str]:
+        """Open the connection that all share; ends when it is there, its error tells why not."""
+        shared = (
+            "-o",
+            "ConnectTimeout=15",
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPersist=300s",
+        )
+        return subprocess.Popen(
+            [*self.ssh(host, *shared), "sudo", "-n", "true"], text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def reboot(self, host: Host, limit_s: float = 300) -> None:
+        """Restart a host in order, and come back when it takes connections again."""
+        alone = ["-S", "none", "-o", "ConnectTimeout=5"]
+        which = [*self.ssh(host, *alone), "cat", "/proc/sys/kernel/random/boot_id"]
+
+        def boot() -> str:
+            return subprocess.run(which, capture_output=True, text=True, check=False).stdout
+
+        before = boot()
+        subprocess.run(self.ssh(host, "-O", "exit"), capture_output=True, check=False)
+        restart = [*self.ssh(host, *alone), "sudo", "-n", "systemctl", "reboot"]
+        subprocess.run(restart, capture_output=True, check=False)  # its end ends the connection
+        until(lambda: boot() not in ("", before), limit_s, pause_s=0.3)
+        reason = last_words(self.opening(host))
+        assert not reason, f"{host.name} after its reboot: {reason}"
 
     def close(self) -> None:
         """End the connections: nothing of ours stays behind."""
