@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 
 class Unreadable(ValueError):
