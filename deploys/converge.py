@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
 from pyinfra.context import host
 
-from deploys import given, leaving, locking, requests
+from deploys import departure, given, locking, requests
 from deploys.artefacts import ArtefactError
 from deploys.catalogue import assumed_machine, roles_for, source_of
 from deploys.facts.observed import Observed
@@ -111,15 +112,22 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     run = current()
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
-    if catalogue is not roles_for or host.name not in gone(run):
-        stay(entry, run, catalogue)
-    elif needed := leave(entry, run):
-        # Last of all lines: once nobody is told to use it any more.
-        steps.idle(needed=needed, then=lambda: _left(run), name="Wait for the hosts that leave")
+    needed: dict[str, Any] = {}
+    if catalogue is roles_for and host.name in departure.gone(run):
+        needed = departure.leave(entry, run, _look)
+        if not needed:
+            return
+    elif not stay(entry, run, catalogue):
+        return
+    # What all hosts have here keeps a host that leaves behind those that have to stop using it.
+    steps.carry_out(label="gateways", changes=[], name="Gateways are done")
+    if needed:
+        then = partial(departure.left, run)
+        steps.idle(needed=needed, then=then, name="Wait until nobody needs a host that leaves")
 
 
-def stay(entry: str, run: Run, catalogue: Catalogue) -> None:
-    """`converge` of a host that the site file names."""
+def stay(entry: str, run: Run, catalogue: Catalogue) -> bool:
+    """`converge` of a host that the site file names; whether there is anything to do."""
     given_now = _given(run)
     roles, plan = make_plan(entry, run, catalogue)
     if not run.dry:
@@ -127,7 +135,7 @@ def stay(entry: str, run: Run, catalogue: Catalogue) -> None:
     if plan.empty:  # pyinfra inspects the whole stack for every operation, 13 ms each
         if not run.dry:
             _note(run, roles, given_now)
-        return
+        return False
     archives = fetched(run, plan)
     locking.want(host, f"{run.who}, deploys/{entry}.py since {run.at}")
     opening = requests.begin(plan, run.who, run.at)
@@ -148,43 +156,7 @@ def stay(entry: str, run: Run, catalogue: Catalogue) -> None:
     if role == "kong":
         activate(run, plan, closing)
     steps.note(what=lambda: _note(run, roles, given_now), name="Remember what was given")
-
-
-def gone(run: Run) -> frozenset[str]:
-    """The hosts that the site file does not name any more."""
-    return leaving.leaving(run.site.hosts, run.inventory.hosts.values())
-
-
-def leave(entry: str, run: Run) -> dict[str, Any]:
-    """What to wait for on a host that leaves; nothing on it is changed. Empty when it is idle
-    already, or when this run is not the one that makes the others stop using it."""
-    me = run.inventory.hosts[host.name]
-    staying = [h for h in host.state.inventory if h.name not in gone(run)]
-    if entry != "site" or not all(host.state.is_host_in_limit(h) for h in staying):
-        text = "leaves: run deploys/site.py for the whole site, so that the others stop using it"
-        click.echo(f"[{host.name}] {text}", err=True)
-        return {}
-    needed = leaving.needed(me.name, me.role)
-    seen = _look({**query([]), "needed": needed}, settle=not run.dry)
-    now = leaving.busy(seen.needed or {"callers": {}})
-    if departed.finished(run.world, me) and not now:
-        told = leaving.sentence(me.name, me.role, run.world.env)
-        click.echo(f"[{host.name}] no changes ({told})", err=True)
-        return {}
-    text = "the others stop using it, then this waits until nobody does"
-    click.echo(
-        f"[{host.name}] 1 change\n[{host.name}]   > leaves: {text}" + (f" (now {now})" * bool(now)),
-        err=True,
-    )
-    return needed
-
-
-def _left(run: Run) -> None:
-    """It is idle: say so, and remember it for the one who destroys it."""
-    me = run.inventory.hosts[host.name]
-    departed.note(run.world, me, run.at)
-    told = leaving.sentence(me.name, me.role, run.world.env)
-    click.echo(f"[{host.name}] {told}", err=True)
+    return True
 
 
 def _given(run: Run) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ EDGES = {
     "pyinfra": {
         "inventory.py", "config.py", "deploys/run.py", "deploys/converge.py", "deploys/locking.py",
         "deploys/app.py", "deploys/kong.py", "deploys/opensearch.py", "deploys/ssh_check.py",
-        "deploys/ops/steps.py", "deploys/ops/waits.py",
+        "deploys/ops/steps.py", "deploys/ops/waits.py", "deploys/departure.py",
         "deploys/facts/observed.py",
     },
     "opensearchpy": {"story_services/common/store/client.py"},
