@@ -6,6 +6,7 @@ the operator's own chain where `site.toml` names one.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -16,11 +17,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from deploys import trust
 from deploys.gateway import policy
 from deploys.gateway.operations import KEY_HEADER, Operation, operations
 from deploys.gateway.policy import Settings
 from deploys.settings import GATEWAY_PORT
+from deploys.trust import gateway_pair
 from inventories.loader import Host
 from story_services.main import services
 from story_services.openapi import documents
@@ -39,7 +40,10 @@ class Answer:
 
     @property
     def nowhere(self) -> bool:
-        """The gateway's own 404: nothing behind it was asked."""
+        """The gateway's own words: nothing behind it was asked. What is no good HTTP, or nobody
+        may ask of any server, it refuses before it looks for a route."""
+        if self.status in (400, 405):
+            return b"errorCode" not in self.body
         return self.status == 404 and b"no Route matched" in self.body
 
 
@@ -47,16 +51,18 @@ class Answer:
 class Gate:
     """The public side of a gateway host."""
 
-    host: Host
+    address: str
     name: str  # what clients call it
-    trusted: str  # PEM of what clients trust; empty: what the machine trusts
+    trusted: str  # PEM of the authority that clients know
+    own: bool  # a chain of the operator's own: what this machine trusts will do as well
     key: str = field(repr=False)
 
     def context(self, newest: ssl.TLSVersion | None = None) -> ssl.SSLContext:
         """What clients connect with; with `newest`, no newer protocol than that, however old."""
-        context = ssl.create_default_context(cadata=self.trusted or None)
-        # A chain of the operator's own ends where his clients' trust begins.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context = ssl.create_default_context(cadata=self.trusted)
+        if self.own:  # such a chain ends below the authority that issued it
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            context.load_default_certs()
         if newest is not None:
             context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             context.maximum_version = newest
@@ -64,7 +70,7 @@ class Gate:
         return context
 
     def connect(self, context: ssl.SSLContext | None = None, name: str = "") -> ssl.SSLSocket:
-        plain = socket.create_connection((self.host.address, GATEWAY_PORT), timeout=30)
+        plain = socket.create_connection((self.address, GATEWAY_PORT), timeout=30)
         try:
             given = context or self.context()
             return given.wrap_socket(plain, server_hostname=name or self.name)
@@ -72,11 +78,9 @@ class Gate:
             plain.close()
             raise
 
-    def open(self) -> http.client.HTTPConnection:
-        """A connection for several requests."""
-        connection = http.client.HTTPConnection(self.name, timeout=60)
-        connection.sock = self.connect()
-        return connection
+    def open(self) -> Connection:
+        """A connection for several requests, made with the first one."""
+        return Connection(self)
 
     def ask(
         self,
@@ -86,7 +90,7 @@ class Gate:
         headers: Mapping[str, str] | None = None,
         *,
         key: str | None = "",
-        over: http.client.HTTPConnection | None = None,
+        over: Connection | None = None,
     ) -> Answer:
         """One request; with the storyteller's key, another one, or None for no key."""
         given = {} if key is None else {KEY_HEADER: key or self.key}
@@ -95,7 +99,8 @@ class Gate:
             given["Content-Type"] = "application/json"
         connection = over or self.open()
         try:
-            connection.request(method, path, data, given | dict(headers or {}))
+            with contextlib.suppress(BrokenPipeError):  # refused before all of it was sent
+                connection.request(method, path, data, given | dict(headers or {}))
             said = connection.getresponse()
             names = {name.lower(): value for name, value in said.getheaders()}
             return Answer(said.status, names, said.read())
@@ -104,13 +109,26 @@ class Gate:
                 connection.close()
 
 
+class Connection(http.client.HTTPConnection):
+    """Requests one after another; also what replaces an ended connection is checked TLS."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate.name, timeout=60)
+        self.gate = gate
+
+    def connect(self) -> None:
+        self.sock = self.gate.connect()
+
+
 def gate(site: Site, host: Host) -> Gate:
     """The gateway of a host, with the key that every command of this project uses."""
-    own = trust.gateway_pair(site.spec)
+    own, end = gateway_pair(site.spec), "-----END CERTIFICATE-----"
     chain = own.chain if own else (site.pki / "ca.pem").read_bytes()
-    name = next(iter(site.spec.kong.names), host.address)
+    *_, last = [part + end for part in chain.decode().split(end) if part.strip()]
+    address = site.outside(host)
+    name = next(iter(site.spec.kong.names), address)
     key = (site.where.secrets / "api_key").read_text().strip()
-    return Gate(host, name, chain.decode(), key)
+    return Gate(address, name, last, own is not None, key)
 
 
 @cache

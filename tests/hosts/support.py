@@ -50,6 +50,11 @@ class Site:
     def hosts(self) -> list[Host]:
         return list(self.inventory.hosts.values())
 
+    def outside(self, host: Host) -> str:
+        """Where everybody meets a host. A lab has private addresses only: what SSH dials there may
+        be the way through its slow line."""
+        return host.private_address if self.where.is_lab else host.address
+
     def ssh(self, host: Host, *options: str) -> list[str]:
         """The command for a host, over the one connection to it that all share."""
         config = ["-F", str(self.inventory.paths.ssh_config), "-S", str(self.control / host.name)]

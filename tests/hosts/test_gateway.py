@@ -5,7 +5,6 @@ Asked from outside, over the same address and certificate as any client.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import ssl
@@ -86,7 +85,7 @@ def test_what_nobody_documents_is_nowhere(gate: Gate) -> None:
         answers = {each: gate.ask(*each, over=with_connection) for each in sorted(asked)}
     finally:
         with_connection.close()
-    reached = {each: a.status for each, a in answers.items() if not (a.nowhere or a.status == 400)}
+    reached = {each: a.status for each, a in answers.items() if not a.nowhere}
     assert reached == {}
     assert len(answers) > 40
 
@@ -191,9 +190,8 @@ def test_what_runs_is_the_file_that_was_proven(shell: Shell) -> None:
             f'print(r.urlopen("http://127.0.0.1:{KONG_STATUS_PORT}/status").read().decode())\''
         )
     )
-    content = shell.file(CONFIG).content
-    assert status["configuration_hash"] == hashlib.md5(content, usedforsecurity=False).hexdigest()
-    assert shell.file(f"{APPLIED}/kong.yml").content == content
+    sums = shell.check_output(f"md5sum {CONFIG} {APPLIED}/kong.yml").split()
+    assert sums == [status["configuration_hash"], CONFIG, sums[0], f"{APPLIED}/kong.yml"]
 
 
 def test_what_was_applied_is_what_the_services_document(shell: Shell, gate: Gate) -> None:
@@ -201,8 +199,8 @@ def test_what_was_applied_is_what_the_services_document(shell: Shell, gate: Gate
     applied = shell.file(f"{APPLIED}/openapi.json")
     assert json.loads(applied.content_string) == json.loads(json.dumps(documents(services())))
     twin = shell.file(f"{APPLIED}/gateway.yml").content_string
-    assert gate.key not in twin
-    assert "PRIVATE KEY" not in twin
+    secret = gate.key in twin or "PRIVATE KEY" in twin
+    assert not secret, "the twin for people holds a secret"
     for path, mode, group in (
         (CONFIG, 0o640, "kong"), (f"{APPLIED}/kong.yml", 0o600, "root"),
         ("/etc/kong/tls/gateway.key", 0o640, "kong"),
