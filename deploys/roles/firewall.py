@@ -62,7 +62,8 @@ def table(
     containers: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The table as `nft --guid list table inet host` prints it once it is loaded. `containers`
-    are bridges and their networks: no packet from elsewhere may be addressed there."""
+    are bridges and their networks: they may ask outwards, and nobody elsewhere may ask them, by
+    their own address or by a published port."""
     accepts = [
         f"ip saddr {_source(source)} tcp dport {item.port} accept"
         for item in openings
@@ -98,6 +99,11 @@ def table(
     ]
     chains = [_chain("prerouting", "prerouting", "raw", "accept", prerouting)]
     chains.append(_chain("input", "input", "filter", "drop", received))
+    if containers:
+        # The engine accepts whatever a container publishes, also on every address of the host.
+        passed = [f'iifname "{bridge}" accept' for bridge, _ in containers]
+        passed.insert(0, "ct state established,related accept")
+        chains.append(_chain("forward", "forward", "filter", "drop", passed))
     if sent:
         chains.append(_chain("output", "output", "filter", "accept", sent))
     body = "\n\n".join("\n".join(chain) for chain in chains)

@@ -54,6 +54,19 @@ def test_every_port_is_refused_before_containers_see_it(port: int) -> None:
     assert raw.rindex(f"tcp dport {port} drop") > raw.rindex("accept")
 
 
+def test_containers_may_ask_outwards_and_are_asked_by_nobody_elsewhere() -> None:
+    """Docker lets everybody in to a port that is published on all addresses; this chain does not.
+    Hosts without containers forward nothing and have no such chain."""
+    text = rules(base_role(SETTINGS, APP, [SEARCH, APP], machine()))
+    chain = text.split("chain forward")[1].split("}")[0]
+    assert [line.strip() for line in chain.splitlines()[1:-1]] == [
+        "type filter hook forward priority filter; policy drop;",
+        "ct state established,related accept",
+        'iifname "docker0" accept',
+    ]
+    assert "chain forward" not in rules(base_role(SETTINGS, SEARCH, [SEARCH, APP], machine()))
+
+
 def test_app_host_has_neither_door_nor_search_user() -> None:
     role = base_role(SETTINGS, APP, [SEARCH, APP], machine())
     assert "9200" not in rules(role)
