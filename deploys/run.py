@@ -15,9 +15,11 @@ from typing import Any
 
 import click
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.state import State, StateStage
 from pyinfra.context import state
 
 from deploys import secrets, stamp, trust
+from deploys.failing import sentence
 from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
 from inventories.loader import Inventory, load_hosts
@@ -86,6 +88,12 @@ def _said_yes(flags: Mapping[str, Any], name: str) -> bool:
     return bool(given)
 
 
+def _stop_for_failed(failing: State) -> bool:
+    reached = failing.current_stage > StateStage.Connect
+    names = [failed.name for failed in failing.failed_hosts]
+    raise PyinfraError(sentence(names, world().env, reached=reached))
+
+
 def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Load the world that DEPLOY_ENV names; returns pyinfra's groups."""
     flags = _flags()
@@ -102,7 +110,7 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     _refuse_flags(flags, inventory)
     keep = [x.split("=", 1)[1] for x in flags.get("data") or () if x.startswith("keep=")]
     # Any failure stops the run, also with a prompt: half a site is not what was asked for.
-    state.should_raise_failed_hosts = lambda _: True
+    state.should_raise_failed_hosts = _stop_for_failed
     _runs[:] = [
         Run(
             world=where,
