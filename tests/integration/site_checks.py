@@ -60,7 +60,9 @@ def planted(site: WholeSite) -> dict[str, str]:
     for user in (registry.PUSHES, registry.PULLS):
         found[f"registry token of {user}"] = registry.token(lab, user).read_text().strip()
     for path in sorted(secrets.rglob("*.key")):
-        found[path.name] = path.read_text().splitlines()[1]
+        key = path.read_bytes()
+        pem = key.startswith(b"-----BEGIN")
+        found[path.name] = key.splitlines()[1].decode() if pem else key.hex()
     return found
 
 
