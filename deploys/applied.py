@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 
 from deploys.secrets import locked, write_private
+from inventories import departed
 from inventories.loader import read_pins
 from inventories.worlds import World
 
@@ -44,10 +45,13 @@ def note(where: World, host: str, items: Mapping[str, str]) -> None:
 
 
 def lagging(where: World, item: str, wanted: str, among: Collection[str]) -> list[str]:
-    """Hosts of `among`, roles or names, that were not given this state of the item yet."""
+    """Hosts of `among`, roles or names, that were not given this state of the item yet. One that
+    has left the site and that nobody needs any more is not waited for."""
     notes = noted(where)
     return sorted(
         host.name
         for host in read_pins(where).values()
-        if {host.role, host.name} & set(among) and notes.get(host.name, {}).get(item) != wanted
+        if {host.role, host.name} & set(among)
+        and notes.get(host.name, {}).get(item) != wanted
+        and not departed.finished(where, host)
     )

@@ -86,8 +86,8 @@ def drain_changes(roles: Sequence[Role], seen: Observation) -> list[Change]:
         out.append(
             _change(
                 wanted,
-                f"> {_names(wanted.names)} leaves the cluster: {moving} shards, {megabytes(size)}, "
-                f"move to {_names(wanted.staying)}",
+                f"> {_names(wanted.names)} leaves the cluster: {_shards(moving)}, "
+                f"{megabytes(size)}, move to {_names(wanted.staying)}",
             )
         )
     elif not known and wanted.names:
@@ -128,7 +128,7 @@ def fits(wanted: Drain, cluster: Mapping[str, Any]) -> None:
 def moving(answer: Mapping[str, Any]) -> str:
     """What the hosts that leave a cluster still hold, from the agent's answer; "" for nothing."""
     return "; ".join(
-        f"{name} still holds {node['shards']} shards, {megabytes(node['bytes'])}"
+        f"{name} still holds {_shards(node['shards'])}, {megabytes(node['bytes'])}"
         for name, node in sorted(answer["left"].items())
         if node["shards"]
     )
@@ -141,6 +141,10 @@ def _change(wanted: Drain, line: str, payload: bool = True) -> Change:
 
 def _names(names: Sequence[str]) -> str:
     return " and ".join(names)
+
+
+def _shards(count: int) -> str:
+    return f"{count} shard{'s' * (count != 1)}"
 
 
 def megabytes(size: int) -> str:
@@ -172,5 +176,5 @@ def busy(state: Mapping[str, Any]) -> str:
     if state.get("shards", 0) is None:
         parts.append("a search node that does not answer")
     elif shards := state.get("shards"):
-        parts.append(f"{shards} shard{'s' * (shards != 1)} of the cluster's data")
+        parts.append(f"{_shards(shards)} of the cluster's data")
     return " and ".join(parts)

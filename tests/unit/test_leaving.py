@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploys import leaving
+from deploys import applied, leaving
 from deploys.model import Drain, Role, RoleError
 from deploys.observation import Observation, covers, query
 from deploys.plan import changes
@@ -238,6 +238,16 @@ def test_a_host_that_the_site_names_or_that_was_never_converged(tmp_path: Path) 
     (reason,) = departed.undrained(where, {"app-2"}, {"app-1", "app-2"}, {"app-2"})
     assert reason.startswith("app-2 is in site.toml")
     assert departed.undrained(where, {"app-2"}, {"app-1", "app-2"}, set()) == []
+
+
+def test_a_rotation_does_not_wait_for_a_host_that_nobody_needs(tmp_path: Path) -> None:
+    host = known("app-2")
+    where = place(tmp_path, known("app-1"), host)
+    where.secrets.mkdir()
+    applied.note(where, "app-1", {"story": "new"})
+    assert applied.lagging(where, "story", "new", {"app"}) == ["app-2"]
+    departed.note(where, host, "now")
+    assert applied.lagging(where, "story", "new", {"app"}) == []
 
 
 def test_a_damaged_note_lets_nobody_go(tmp_path: Path) -> None:
