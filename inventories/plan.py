@@ -181,7 +181,8 @@ def _notes(spec: SiteSpec, owner: Owner, remote: Remote) -> list[str]:
     wanted = {h.name for h in spec.hosts}
     notes = [
         f"{i.name} is ours, {i.state}, no longer in site.toml and still costs "
-        f"${usd_of(i, remote):.2f} a month: provision destroy {i.name}"
+        f"${usd_of(i, remote):.2f} a month: converge the site, so that nobody uses it, then "
+        f"provision destroy {i.name}"
         for i in owner.instances(remote)
         if i.name not in wanted
     ]

@@ -8,8 +8,11 @@ import stat
 
 import pytest
 
-from inventories.loader import load_hosts
+from deploys import applied as notes
+from inventories import departed
+from inventories.loader import load_hosts, read_pins
 from inventories.ssh import ssh_data
+from inventories.worlds import World
 from tests.provision.conftest import HOSTS, Site
 
 
@@ -158,6 +161,28 @@ def test_host_dropped_from_the_site_is_told_and_never_deleted_by_apply(applied: 
     assert gone.code == 0
     assert set(applied.api.service.account.instances) == HOSTS - {"app-1"}
     assert set(applied.hosts()) == HOSTS - {"app-1"}
+
+
+def test_host_that_others_may_use_is_not_destroyed_by_its_name_alone(applied: Site) -> None:
+    """A run has converged it, and none has seen it idle since it left the site file."""
+    where = World("lab", True, [], None, {}, generated=applied.generated, secrets=applied.secrets)
+    notes.note(where, "app-1", {})
+    refused = applied.run("destroy", "app-1", "--yes")
+    assert "app-1 is in site.toml: take it out" in refused.err
+    assert refused.err.splitlines()[-1].endswith("broken for good goes at once with --undrained")
+    assert "deploys/site.py -y" in refused.err
+    block = '[[hosts]]\nname = "app-1"\nrole = "app"\nsize = "nano"\n'
+    applied.file.write_text(applied.file.read_text().replace(block, ""))
+    refused = applied.run("destroy", "app-1", "--yes")
+    assert refused.code == 1
+    assert "no run has seen it idle yet" in refused.err
+    assert applied.changing() == []
+    departed.note(where, read_pins(where)["app-1"], "now")
+    assert applied.run("destroy", "app-1", "--yes").code == 0
+    assert set(applied.hosts()) == HOSTS - {"app-1"}
+    notes.note(where, "search-1", {})
+    assert applied.run("destroy", "search-1", "--yes").code == 1
+    assert applied.run("destroy", "search-1", "--yes", "--undrained").code == 0
 
 
 def test_destroy_works_without_local_state_and_leaves_nothing(applied: Site) -> None:
