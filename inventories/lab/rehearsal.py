@@ -53,12 +53,12 @@ def steps(name: str) -> list[Step]:
             judge=text.unchanged,
             data=True,
         ),
-        Step("Verify", f"{here}make --no-print-directory verify", judge=text.verified),
         Step(
             "Import Hamlet, ask, change",
             f"{here}.venv/bin/python -m inventories.lab.smoke",
             judge=text.imported,
         ),
+        Step("Verify", f"{here}make --no-print-directory verify", judge=text.verified),
     ]
 
 
