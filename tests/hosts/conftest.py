@@ -17,6 +17,7 @@ import pytest
 from testinfra.host import Host as Shell
 
 from deploys.model import Machine
+from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
 from inventories.loader import Host
 from tests.hosts import gates
@@ -114,7 +115,10 @@ def at_door(site: Site, search: Host) -> Iterator[Door]:
 
 @pytest.fixture(scope="session")
 def gate(site: Site, gateway: Host) -> Gate:
-    return gates.gate(site, gateway)
+    try:
+        return gates.gate(site, gateway)
+    except SecretError as problem:
+        pytest.fail(f"{gateway.name}: {problem}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

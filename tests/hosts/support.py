@@ -21,7 +21,7 @@ import testinfra
 from testinfra.host import Host as Shell
 
 from deploys.model import Machine
-from deploys.trust import registry_token
+from deploys.trust import gateway_pair, registry_token
 from inventories.loader import Host, Inventory, load_hosts
 from inventories.spec import SiteSpec, load_site
 from inventories.worlds import World, world
@@ -132,11 +132,14 @@ class Site:
         for path in (folder / "api_key", *folder.glob("keys/*.json")):
             for n, word in enumerate(re.findall(rb"[A-Za-z0-9._~+/=:@-]{32,}", path.read_bytes())):
                 found[f"API key {n} of {path.name}"] = word
-        for path in folder.rglob("*"):
-            if path.is_file() and b"PRIVATE KEY" in (content := path.read_bytes()):
+        files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        if own := gateway_pair(self.spec):
+            files["of the gateway's own pair"] = own.key.reveal()
+        for name, content in files.items():
+            if b"PRIVATE KEY" in content:
                 lines = content.splitlines()
                 # Where the private part is in each form; a public part may be read.
-                found[f"the key {path.name}"] = lines[2 if len(lines) < 8 else len(lines) * 3 // 4]
+                found[f"the key {name}"] = lines[2 if len(lines) < 8 else len(lines) * 3 // 4]
         if token := registry_token(self.spec):
             found["the registry's token"] = token.reveal()
         return found
