@@ -6,6 +6,7 @@ for an address that is not its own, which is what a crafted route of an attacker
 """
 
 import contextlib
+import errno
 import json
 import random
 import socket
@@ -53,74 +54,73 @@ def words(data):
 
 
 class Target:
-    """One address to scan, by way of a host; `own` is the port that its answers come to."""
+    """One address to scan, by way of a host; answers come to the port `own`."""
 
     def __init__(self, task, own):
-        self.task, self.own = task, own
-        self.device, source, self.hardware = way(task["via"])
-        self.left = set(task["ports"])
+        self.own, self.left = own, set(task["ports"])
         self.found = {"open": [], "refused": []}
+        device, source, hop = way(task["via"])
+        self.card = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(IPV4))
+        self.card.bind((device, IPV4))
+        self.card.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.card.setblocking(False)
         addresses = socket.inet_aton(source) + socket.inet_aton(task["to"])
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, 0)
-        self.head = head[:10] + struct.pack("!H", folded(words(head + addresses))) + addresses
-        self.sum = words(addresses) + 6 + 20 + own + (0x5000 | SYN) + 1024
-
-    def packet(self, port):
+        ip_head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, 0) + addresses
+        ip_head = ip_head[:10] + struct.pack("!H", folded(words(ip_head))) + addresses
         # source, destination, sequence, acknowledged, length and flags, window, checksum, urgent
-        check = folded(self.sum + port)
-        tcp = struct.pack("!HHIIHHHH", self.own, port, 0, 0, 0x5000 | SYN, 1024, check, 0)
-        return self.head + tcp
+        tcp = struct.pack("!HHIIHHHH", own, 0, 0, 0, 0x5000 | SYN, 1024, 0, 0)
+        self.sum = words(addresses) + 6 + len(tcp) + words(tcp)
+        ethernet = hop + self.card.getsockname()[4] + struct.pack("!H", IPV4)
+        self.frame = bytearray(ethernet + ip_head + tcp)
 
-
-def take(card, targets):
-    """All answers that are there now."""
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            data = card.recv(2048)
-            start = (data[0] & 15) * 4
-            if len(data) < start + 14 or data[9] != 6:
-                continue
-            port, own = struct.unpack_from("!HH", data, start)
-            target, flags = targets.get(own), data[start + 13]
-            if target is None or port not in target.left:
-                continue
-            if flags & SYN_ACK == SYN_ACK or flags & RST:
-                target.left.discard(port)
-                target.found["refused" if flags & RST else "open"].append(port)
-
-
-def sweep(card, target, targets, ports):
-    goes_to = (target.device, IPV4, 0, 0, target.hardware)
-    for number, port in enumerate(sorted(target.left.intersection(ports)), 1):
+    def ask(self, port):
+        struct.pack_into("!H", self.frame, 36, port)
+        struct.pack_into("!H", self.frame, 50, folded(self.sum + port))
         while True:
             try:
-                card.sendto(target.packet(port), goes_to)
-                break
-            except (BlockingIOError, OSError) as full:
-                if not isinstance(full, BlockingIOError) and full.errno != 105:  # ENOBUFS
+                self.card.send(self.frame)
+                return
+            except OSError as full:  # the card's queue
+                if full.errno not in (errno.EAGAIN, errno.ENOBUFS):
                     raise
                 time.sleep(PAUSE_S)
-        if number % BATCH == 0:
-            take(card, targets)
-            time.sleep(PAUSE_S)
+
+    def take(self):
+        """All answers that are there now."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data = self.card.recv(2048)[14:]
+                start = (data[0] & 15) * 4
+                if len(data) < start + 14 or data[9] != 6:
+                    continue
+                port, own = struct.unpack_from("!HH", data, start)
+                flags = data[start + 13]
+                if own != self.own or port not in self.left:
+                    continue
+                if flags & SYN_ACK == SYN_ACK or flags & RST:
+                    self.left.discard(port)
+                    self.found["refused" if flags & RST else "open"].append(port)
+
+    def sweep(self, ports):
+        for number, port in enumerate(sorted(self.left.intersection(ports)), 1):
+            self.ask(port)
+            if number % BATCH == 0:
+                self.take()
+                time.sleep(PAUSE_S)
 
 
 def run(task):
     """`task`: a list of {via, to, ports, likely}; what answered of each. Without `ports` all of
     them. The likely ones are asked twice: a lost packet is no closed port."""
     first = random.randrange(10_000, 30_000)
-    for each in task:
-        each.setdefault("ports", range(1, 65536))
-    targets = {first + n: Target(each, first + n) for n, each in enumerate(task)}
-    card = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
-    card.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-    card.setblocking(False)
-    with card:
-        for which in ("ports", "likely"):
-            for target in targets.values():
-                sweep(card, target, targets, target.task[which])
-            deadline = time.monotonic() + LINGER_S
-            while time.monotonic() < deadline:
-                take(card, targets)
-                time.sleep(0.01)
-    return [{kind: sorted(ports) for kind, ports in t.found.items()} for t in targets.values()]
+    everything = range(1, 65536)
+    targets = [Target({"ports": everything} | each, first + n) for n, each in enumerate(task)]
+    for again in (False, True):
+        for target, each in zip(targets, task, strict=True):
+            target.sweep(each["likely"] if again else everything)
+        deadline = time.monotonic() + LINGER_S
+        while time.monotonic() < deadline:
+            for target in targets:
+                target.take()
+            time.sleep(0.01)
+    return [{kind: sorted(ports) for kind, ports in t.found.items()} for t in targets]
