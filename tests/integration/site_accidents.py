@@ -9,7 +9,14 @@ import time
 from inventories.lab import overlay, registry, state
 from tests import image_variants
 from tests.integration import site_failures as failures
-from tests.integration.site_failures import answers, containers, host_of, image, write_settings
+from tests.integration.site_failures import (
+    answers,
+    containers,
+    gateway,
+    host_of,
+    image,
+    write_settings,
+)
 from tests.integration.site_load import kept, under_load
 from tests.integration.site_support import WholeSite
 from tests.labs import until
@@ -42,7 +49,7 @@ def bad_image(site: WholeSite, kind: str) -> None:
     assert containers(site) == before
     write_settings(site, {"app": {"image": usual}, "app.registry": {"user": registry.PULLS}})
     site.converge()
-    failures.unchanged(site)
+    assert containers(site) == before  # what served is what was wanted again
     kept(site, load)
 
 
@@ -89,6 +96,13 @@ def write_story(site: WholeSite) -> str:
     return f"/scripts/{made.json()['scriptId']}"
 
 
+def answers_without_key(site: WholeSite) -> int:
+    """Status of a stranger's request."""
+    with site.client() as client:
+        del client.headers["X-API-KEY"]
+        return client.get("/scripts?limit=1").status_code
+
+
 def finished(site: WholeSite, wanted: str, story: str) -> None:
     """The next run ends as the killed one would have, and nothing is lost."""
     until(lambda: answers(site, story) == 200, 180)
@@ -101,7 +115,7 @@ def finished(site: WholeSite, wanted: str, story: str) -> None:
 def dies_during(site: WholeSite, usual: str, role: str, step: str, nth: int) -> None:
     """The plug of a host is pulled as a step starts: the run says so, the others are whole."""
     name, story = host_of(site, role), write_story(site)
-    wanted = vary(site, usual)
+    wanted, before = vary(site, usual), gateway(site)
     plug = site.driver.groups.kill
     began = time.monotonic()
     ended = failures.at_operation(site, step, nth, lambda _: plug(site.env, name))
@@ -110,5 +124,8 @@ def dies_during(site: WholeSite, usual: str, role: str, step: str, nth: int) -> 
     assert "Traceback" not in ended.said
     assert f"{name} failed, for the reason above" in ended.said
     assert "run the same command again" in ended.said
+    if role != "kong":
+        assert gateway(site) == before  # its turn had not come
+        assert answers_without_key(site) == 401
     site.driver.start(name)
     finished(site, wanted, story)
