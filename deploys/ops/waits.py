@@ -33,9 +33,15 @@ def until_done(state: State, host: Host, script: str, wait: Wait, then: Callable
     host refuses or the limit is over."""
     last, quiet, deadline = "", 0, time.monotonic() + wait.limit_s
     while True:
-        good, output = host.run_shell_command(
-            StringCommand(AGENT), _stdin=script, _sudo=True, _timeout=120
-        )
+        try:
+            good, output = host.run_shell_command(
+                StringCommand(AGENT), _stdin=script, _sudo=True, _timeout=120
+            )
+        except OSError as problem:  # a silent network included
+            host.log(
+                f"the connection was lost while waiting ({problem}); run the same command again"
+            )
+            return False
         if not good:
             host.log(output.stderr.strip() or "the host did not answer")
             return False
