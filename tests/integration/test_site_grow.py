@@ -92,8 +92,8 @@ def refused(site: WholeSite, *argv: str) -> str:
 
 
 def test_an_app_host_joins_and_leaves_without_a_failed_request(site: WholeSite) -> None:
+    wanted(site, ("app-2", "app", "nano"))  # before: making a host takes this machine's disk
     with under_load(site, RATE) as load:
-        wanted(site, ("app-2", "app", "nano"))
         destroy = ("provision", "destroy", "app-2", "--yes", "--env", site.env)
         site.converge()
         until(lambda: min(received(site, name) for name in ("app-1", "app-2")) > 10_000, 60)
