@@ -7,8 +7,16 @@ makes them by stdin. No changes: one "No changes" line and no command at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
-from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
+from pyinfra.api import (
+    FileUploadCommand,
+    FunctionCommand,
+    Host,
+    State,
+    StringCommand,
+    operation,
+)
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
@@ -36,6 +44,17 @@ IDLE = Wait(
 Commands = Generator[PyinfraCommand, None, None]
 
 
+class AgentCommand(StringCommand):
+    """A host that dies is a failure like any other: paramiko reports the end of its connection in
+    a way that pyinfra takes for a fault of its own, with a traceback."""
+
+    def execute(self, state: State, host: Host, connector_arguments: Any) -> Any:
+        try:
+            return super().execute(state, host, connector_arguments)
+        except EOFError:
+            raise ConnectionResetError("the host ended the connection") from None
+
+
 def _signed(request: Mapping[str, object]) -> str:
     """The request as a script, with the holder of the lock it stands on."""
     return script({**request, "holder": holder(host)})
@@ -51,7 +70,7 @@ def carry_out(label: str, changes: Sequence[Change]) -> Commands:
     if not changes:
         host.noop(f"{label}: as wanted")
         return
-    yield StringCommand(AGENT, _stdin=_signed(step(label, changes)))
+    yield AgentCommand(AGENT, _stdin=_signed(step(label, changes)))
 
 
 @operation()
@@ -107,7 +126,7 @@ def request(wanted: Mapping[str, object]) -> Commands:
 
     + wanted: the request
     """
-    yield StringCommand(AGENT, _stdin=_signed(wanted))
+    yield AgentCommand(AGENT, _stdin=_signed(wanted))
 
 
 @operation()

@@ -207,7 +207,7 @@ def test_a_host_that_dies_during_the_run_is_named(site: WholeSite, usual: str) -
     ("role", "step", "nth"),
     [
         ("opensearch", "Write files", 1),
-        ("opensearch", "Start and restart units", 2),
+        ("opensearch", "Start and restart units", 1),
         ("app", "Open the record", 1),
         ("app", "Write files", 2),
         ("kong", "Write files", 1),
