@@ -70,6 +70,7 @@ def serve():
     live["ready"] = True
     signal.signal(signal.SIGHUP, reload)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("/etc/kong/tls/gateway.pem", "/etc/kong/tls/gateway.key")
     class Secure(http.server.ThreadingHTTPServer):
