@@ -37,7 +37,7 @@ stat -c '%n %F %a %U %G %Z' $paths
 for path in $paths; do test -f $path && sha256sum $path; done
 systemctl show -p Id,MainPID,ActiveEnterTimestampMonotonic {UNITS}
 ps -eo pid,lstart,args | grep -E '[s]tory_services.main|[n]ginx: (master|worker)|[k]ong' || true
-nft --guid list ruleset
+nft --guid --stateless list ruleset
 sha256sum /var/lib/fountainai/*
 """
 
