@@ -92,4 +92,4 @@ def no_secret_shows(site: WholeSite) -> None:
         for name, secret in secrets.items():
             found = found.replace(secret, f"<{name}>")
         assert found == "", f"{host.name}: {found}"
-    assert overlay.read(site.driver.lab)["secrets"]["registry_token"].keys() == {"file"}
+    assert overlay.read(state.load(site.env))["secrets"]["registry_token"].keys() == {"file"}
