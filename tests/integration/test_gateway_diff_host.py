@@ -15,7 +15,8 @@ from inventories.loader import load_hosts
 from inventories.worlds import world
 from tests.labs import ROOT, Site, site, write_inventory
 
-pytestmark = pytest.mark.lab
+# Without a host: tests/unit/test_gateway_diff_command.py; on a whole site: a command of the README.
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 ENV = "t-c1"
 
 

@@ -132,6 +132,7 @@ def test_a_change_killed_anywhere_is_finished_by_the_next_run(gateway: Gateway, 
     assert number > 8, number
 
 
+@pytest.mark.long
 @each
 def test_a_change_killed_anywhere_can_be_given_up(gateway: Gateway, every: int) -> None:
     gateway.apply(A)
@@ -143,6 +144,7 @@ def test_a_change_killed_anywhere_can_be_given_up(gateway: Gateway, every: int) 
     assert number > 8, number
 
 
+@pytest.mark.long
 @each
 def test_a_refused_change_killed_anywhere_ends_with_what_was_proven(
     gateway: Gateway, every: int

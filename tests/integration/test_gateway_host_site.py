@@ -20,7 +20,8 @@ from inventories.spec import load_site
 from inventories.worlds import world
 from tests.labs import OVERLAY, Site, site, until
 
-pytestmark = pytest.mark.lab
+# What it holds is sampled by the whole site: test_rehearse.py, test_site.py and make verify.
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 ENTRY = "deploys/kong.py"
 #: Whoever asks with the gateway's certificate is told who was asked for.
 UPSTREAM = """
