@@ -104,10 +104,15 @@ class Project:
             if host.name in names or not names:
                 note(self.where, self.site, host, snapshot(self.where, self.site, host))
 
+    @property
+    def _own(self) -> dict[str, str]:
+        """Variables that lead to this project, whatever `make` has chosen for the run of tests."""
+        return {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200", "DEPLOY_ENV": ""}
+
     def run(self, *argv: str, stdin: bytes = b"", **env: str) -> Said:
         """The command as a script would start it, in this process: starting costs a second."""
         out, err = io.StringIO(), io.StringIO()
-        whole = {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200", "DEPLOY_ENV": ""} | env
+        whole = self._own | env
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, whole))
             stack.enter_context(patch.object(sys, "argv", ["secrets", *argv]))
@@ -125,7 +130,7 @@ class Project:
     def start(self, *argv: str) -> Said:
         """The same in a process of its own."""
         line = [sys.executable, "-m", "deploys.rotate", *argv]
-        env = os.environ | {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200"}
+        env = os.environ | self._own
         ran = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, timeout=60, text=True)
         said = Said(ran.returncode, ran.stdout, ran.stderr)
         self.shown.append(said.all)
@@ -133,7 +138,7 @@ class Project:
 
     def at_terminal(self, *argv: str, prompt: str, typed: str) -> int:
         """The same at a terminal, where somebody types a value; returns the exit code."""
-        env = os.environ | {"FOUNTAINAI_PROJECT": str(self.folder), "COLUMNS": "200"}
+        env = os.environ | self._own
         line = ["-m", "deploys.rotate", *argv]
         child = pexpect.spawn(
             sys.executable, line, cwd=str(ROOT), env=env, encoding="utf-8", timeout=60

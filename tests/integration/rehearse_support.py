@@ -34,7 +34,7 @@ set -e
 paths=$({WORLD.strip()}
 )
 stat -c '%n %F %a %U %G %Z' $paths
-for path in $paths; do test -f $path && sha256sum $path; done
+for path in $paths; do if test -f $path; then sha256sum $path; fi; done
 systemctl show -p Id,MainPID,ActiveEnterTimestampMonotonic {UNITS}
 ps -eo pid,lstart,args | grep -E '[s]tory_services.main|[n]ginx: (master|worker)|[k]ong' || true
 nft --guid --stateless list ruleset
