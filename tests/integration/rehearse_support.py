@@ -38,7 +38,7 @@ for path in $paths; do if test -f $path; then sha256sum $path; fi; done
 systemctl show -p Id,MainPID,ActiveEnterTimestampMonotonic {UNITS}
 ps -eo pid,lstart,args | grep -E '[s]tory_services.main|[n]ginx: (master|worker)|[k]ong' || true
 nft --guid --stateless list ruleset
-sha256sum /var/lib/fountainai/*
+find /var/lib/fountainai -type f -print0 | sort -z | xargs -0 sha256sum
 """
 
 
