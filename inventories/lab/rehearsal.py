@@ -67,7 +67,8 @@ def rehearse(name: str) -> None:
     state.checked_name(name)
     log = Transcript(worlds.project_root())
     log.say(
-        f"Rehearsal in lab '{name}': {len(steps(name))} steps, about three minutes on two quiet cores, more the first time"
+        f"Rehearsal in lab '{name}': {len(steps(name))} steps, about three minutes, "
+        "eight the first time"
     )
     for number, step in enumerate(steps(name), 1):
         log.run(step, number, len(steps(name)), lambda: _logs(name))
