@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploys import placement, sources
+from deploys import placement, trust
 from deploys.model import Machine, Role, RoleError
 from deploys.pki import Pki
 from deploys.placement import AppHost
@@ -47,6 +47,7 @@ def role_of_app(run: Run, host: Host, hosts: Sequence[Host], machine: Machine) -
 
 def credentials(run: Run, me: AppHost) -> AppCredentials:
     """Certificates made on demand, and what the registry asks for."""
+    user = run.site.app.registry.user
     pki = Pki(run.world.secrets, run.world.env)
     pki.ensure()
     certificate, key = pki.client_paths("story")
@@ -60,7 +61,8 @@ def credentials(run: Run, me: AppHost) -> AppCredentials:
         story_certificate=certificate.read_bytes(),
         story_key=Secret(key.read_bytes()),
         registry_ca=_registry_ca(run),
-        registry_token=_registry_token(run),
+        # Without a user nobody logs in, and its source need not be at hand.
+        registry_token=trust.registry_token(run.site) if user is not None else None,
     )
 
 
@@ -75,10 +77,3 @@ def _registry_ca(run: Run) -> bytes | None:
     if b"BEGIN CERTIFICATE" not in content:
         raise RoleError(f"app.registry.ca {name} is not a certificate in PEM form")
     return content
-
-
-def _registry_token(run: Run) -> Secret | None:
-    source = run.site.secrets.registry_token
-    if run.site.app.registry.user is None or source is None:
-        return None
-    return sources.read_token(source, what="registry_token", base=project_root())
