@@ -106,7 +106,24 @@ def marks(name: str) -> list[str]:
 
 
 def left_behind(texts: list[str]) -> list[str]:
-    """Processes, links, rules, mounts, devices, groups and files that carry one of the texts."""
+    """Processes, links, rules, mounts, devices, groups and files that carry one of the texts.
+
+    A lab that is gone gives its number back, and a test beside this one may make a lab with it at
+    any moment: what such a lab shows under that number is its own.
+    """
+    name, *numbered = texts
+    taken = _held_by_others(name)
+    lines = _everything()
+    taken |= _held_by_others(name)
+    wanted = [name, *(text for text in numbered if text not in taken)]
+    return [line for line in lines if any(text in line for text in wanted) and "pytest" not in line]
+
+
+def _held_by_others(name: str) -> set[str]:
+    return {text for other in state.names() if other != name for text in marks(other)[1:]}
+
+
+def _everything() -> list[str]:
     lines: list[str] = []
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid() or _ended(process):
@@ -134,7 +151,7 @@ def left_behind(texts: list[str]) -> list[str]:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines += [f"{command[0]}: {line}" for line in done.stdout.splitlines()]
-    return [line for line in lines if any(text in line for text in texts) and "pytest" not in line]
+    return lines
 
 
 def _ended(process: Path) -> bool:
