@@ -1,6 +1,7 @@
 """What a run says when hosts failed it. Pure: their names in, one sentence with the next step out.
 
-pyinfra itself only says which part of the hosts it was; the reason stands above, host by host.
+pyinfra itself only says which part of the hosts it was, or that none is left; the reason stands
+above, host by host.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 
-def sentence(failed: Collection[str], env: str, *, reached: bool) -> str:
-    """`reached` is false when a host did not even let the run log in."""
+def sentence(failed: Collection[str], env: str, *, reached: bool, others: bool) -> str:
+    """`reached` is false when a host did not even let the run log in; `others` says whether the run
+    had hosts that did not fail, which it could go on with."""
     names = ", ".join(sorted(failed))
     if reached:
         return (
@@ -19,5 +21,5 @@ def sentence(failed: Collection[str], env: str, *, reached: bool) -> str:
     return (
         f"{names} cannot be reached by SSH, so nothing was changed on any host; "
         f"`provision status --env {env}` shows whether it runs and `provision start` starts it, "
-        "then run the same command again, or go on without it by --limit"
+        f"then run the same command again{', or go on without it by --limit' if others else ''}"
     )

@@ -7,7 +7,7 @@ sentence and exit 1, where pyinfra itself would go on or exit 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -91,7 +91,27 @@ def _said_yes(flags: Mapping[str, Any], name: str) -> bool:
 def _stop_for_failed(failing: State) -> bool:
     reached = failing.current_stage > StateStage.Connect
     names = [failed.name for failed in failing.failed_hosts]
-    raise PyinfraError(sentence(names, world().env, reached=reached))
+    others = bool(failing.active_hosts)
+    raise PyinfraError(sentence(names, world().env, reached=reached, others=others))
+
+
+def watch_failures(running: State) -> None:
+    """Any failed host stops the run, with our sentence for it instead of pyinfra's.
+
+    pyinfra 3.10 asks its hook only while hosts remain (`State.fail_hosts`), so the last one's
+    failure, "No hosts remaining!", is put into words where it is raised."""
+    running.should_raise_failed_hosts = _stop_for_failed
+    fail = running.fail_hosts
+
+    def fail_hosts(failing: Collection[Any], activated_count: int | None = None) -> None:
+        try:
+            fail(failing, activated_count=activated_count)
+        except PyinfraError:
+            if not running.active_hosts:
+                _stop_for_failed(running)
+            raise
+
+    running.fail_hosts = fail_hosts  # type: ignore[method-assign]
 
 
 def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
@@ -110,7 +130,7 @@ def begin() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     _refuse_flags(flags, inventory)
     keep = [x.split("=", 1)[1] for x in flags.get("data") or () if x.startswith("keep=")]
     # Any failure stops the run, also with a prompt: half a site is not what was asked for.
-    state.should_raise_failed_hosts = _stop_for_failed
+    watch_failures(state)
     _runs[:] = [
         Run(
             world=where,
