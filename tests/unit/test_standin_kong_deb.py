@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from deploys.debs import STANDIN, control_of, standin
+from inventories.lab.standin import deb
 from inventories.lab.standin.deb import build
 
 
@@ -14,7 +19,10 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     one, two = (build(folder) for folder in folders)
-    assert one.name == two.name == "fountainai-kong-standin_3.9.3+standin1_all.deb"
+    assert one.name == two.name
+    assert re.fullmatch(
+        r"fountainai-kong-standin_3\.9\.3\+standin1\.[0-9a-f]{12}_all\.deb", one.name
+    )
     assert one.read_bytes() == two.read_bytes()
     assert [p.name for p in folders[0].iterdir()] == [one.name]
 
@@ -23,9 +31,24 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
     path = build(tmp_path)
     control = control_of(path)
     assert control["Package"] == STANDIN
-    assert control["Version"] == "3.9.3+standin1"
+    assert control["Version"] == path.name.split("_")[1]
     assert control["Description"].endswith("not Kong, not for production")
-    assert standin(path.name, tmp_path).version == "3.9.3+standin1"
+    assert standin(path.name, tmp_path).version == control["Version"]
+
+
+@pytest.mark.parametrize("changed", ["program/limits.py", "files/kong.service", "files/control"])
+def test_other_sources_are_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """A host's package list tells which stand-in it has."""
+    before = build(tmp_path)
+    shutil.copytree(Path(deb.__file__).parent, sources := tmp_path / "sources")
+    monkeypatch.setattr(deb, "_HERE", sources)
+    with (sources / changed).open("a") as file:
+        file.write(" .\n" if changed == "files/control" else "# changed\n")
+    after = build(tmp_path)
+    assert after.name != before.name
+    assert control_of(after)["Version"] == after.name.split("_")[1]
 
 
 def test_it_holds_what_the_deploy_uses_owned_by_root(tmp_path: Path) -> None:

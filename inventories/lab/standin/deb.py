@@ -1,11 +1,13 @@
 """The stand-in as a Debian package, built here from the sources beside this file.
 
 The same sources give the same bytes: times, owners and modes are fixed and nothing is compressed,
-so the package's sha256 can be pinned. Needs dpkg-deb, which every Debian and Ubuntu has.
+so the package's sha256 can be pinned. Other sources give another version, so whoever looks at a
+host can tell which stand-in it has. Needs dpkg-deb, which every Debian and Ubuntu has.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -30,10 +32,10 @@ sys.exit({command}())
 
 def build(folder: Path) -> Path:
     """Make the package in a folder that exists, whole or not at all; its path."""
-    target = folder / f"{NAME}_{VERSION}_all.deb"
     with tempfile.TemporaryDirectory(dir=folder, prefix=".deb-") as scratch:
         tree = Path(scratch) / "tree"
-        _lay_out(tree)
+        version = _lay_out(tree)
+        target = folder / f"{NAME}_{version}_all.deb"
         made = Path(scratch) / "made.deb"
         argv = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(made)]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C.UTF-8"}
@@ -47,8 +49,8 @@ def build(folder: Path) -> Path:
     return target
 
 
-def _lay_out(tree: Path) -> None:
-    """All files where they belong, with fixed times and modes."""
+def _lay_out(tree: Path) -> str:
+    """All files where they belong, with fixed times and modes; the package's version."""
     files = _HERE / "files"
     for name in ("control", "postinst", "prerm", "postrm"):
         _put(tree / "DEBIAN" / name, (files / name).read_bytes(), executable=name != "control")
@@ -63,18 +65,27 @@ def _lay_out(tree: Path) -> None:
     _put(tree / "etc/kong/kong.logrotate", (files / "kong.logrotate").read_bytes())
     _put(tree / "DEBIAN/conffiles", b"/etc/kong/kong.logrotate\n")
     _put(tree / f"{LIBRARY}/README", (files / "README").read_bytes())
+    version = f"{VERSION}.{_digest(tree)[:12]}"
+    control = (files / "control").read_text().replace(f": {VERSION}\n", f": {version}\n")
+    _put(tree / "DEBIAN/control", control.encode())
     for entry in (tree, *tree.rglob("*")):
         if entry.is_dir():
             entry.chmod(0o755)
         os.utime(entry, (EPOCH, EPOCH))
+    return version
+
+
+def _digest(tree: Path) -> str:
+    """Of every file's place, mode and content."""
+    whole = hashlib.sha256()
+    for path in sorted(p for p in tree.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        head = f"{path.relative_to(tree)} {path.stat().st_mode:o} {len(content)}\n"
+        whole.update(head.encode() + content)
+    return whole.hexdigest()
 
 
 def _put(path: Path, content: bytes, *, executable: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     path.chmod(0o755 if executable else 0o644)
-
-
-def sources() -> list[Path]:
-    """Everything the package is made of, for whoever wants to know whether it is still current."""
-    return sorted([*(_HERE / "program").glob("*.py"), *(_HERE / "files").iterdir()])
