@@ -156,6 +156,21 @@ def do_links(r):
         sync_directory(folder)
 
 
+def forget_staged():
+    """Remove what a run that died had staged and never put in its place: the next one may want
+    something else there and not write it again, and what was staged may be a secret."""
+    folders = {STATE}
+    for key in (load(STATE + "/pending.json") or {}).get("entries") or {}:
+        kind, _, path = key.partition(":")
+        if kind in ("file", "link", "gateway", "directory"):
+            folders.add(path if kind == "directory" else os.path.dirname(path))
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it was never made, or is no folder
+            for name in os.listdir(folder):
+                if name.startswith(".") and name.endswith(NEW):
+                    os.unlink(os.path.join(folder, name))
+
+
 def do_begin(r):
     """Open the run: refuse when another one finished since the plan, note all that is wanted."""
     os.makedirs(STATE, mode=0o700, exist_ok=True)
@@ -165,6 +180,7 @@ def do_begin(r):
         raise Stop(f"run {at} finished after this plan was made; run the same command again")
     if read(POLICY) == POLICY_TEXT:  # left by a run that was killed
         os.unlink(POLICY)
+    forget_staged()
     write_json(STATE + "/pending.json", r["pending"])
 
 

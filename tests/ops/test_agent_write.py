@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import grp
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,34 @@ def test_a_process_killed_at_any_call_leaves_the_old_or_the_new_file(tmp_path: P
         put(target, b"again")  # what was left lying about does not hinder the next run
         assert [p.name for p in target.parent.iterdir()] == ["file"]
     assert deaths >= 6
+
+
+def test_what_a_dead_run_had_staged_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the next run writes nothing: what the dead one wanted was given up. A key must
+    not lie about for ever, and `make verify` fails on it."""
+    state, etc, made = (tmp_path / name for name in ("state", "etc", "made"))
+    for folder in (state, etc, made):
+        folder.mkdir()
+    monkeypatch.setattr(write, "STATE", str(state))
+    root = str(Path(__file__).resolve().parents[2])
+    for target in (etc / "kong.yml", made / "twin.yml", state / "containers.json"):
+        call = 0
+        while not list(target.parent.glob(".*")):  # dies a little later each time
+            call += 1
+            argv = [sys.executable, "-c", KILLER, root, str(target), str(call), ME, MINE]
+            assert subprocess.run(argv, capture_output=True, timeout=30).returncode < 0
+    others = etc / ".someone-elses.new"
+    others.write_text("stays")
+    write.forget_staged()
+    assert set(etc.glob(".*new")) == {etc / ".kong.yml.fountainai-new", others}
+    entries = {
+        f"gateway:{etc}/kong.yml": {}, f"directory:{made}": {}, f"file:{tmp_path}/never/made": {},
+    }  # fmt: skip
+    (state / "pending.json").write_text(json.dumps({"run": 3, "entries": entries}))
+    write.forget_staged()
+    assert sorted(tmp_path.glob("*/.*")) == [others]
 
 
 def test_a_file_that_is_not_what_the_plan_saw_is_left_alone(tmp_path: Path) -> None:
