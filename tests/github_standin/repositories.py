@@ -14,7 +14,6 @@ def owner(base: str, login: str, kind: str) -> dict[str, Any]:
 
 
 @route("GET", "/repos/{owner}/{repo}")
-@route("GET", "/repositories/{id}")
 def repository(call: Call) -> Reply:
     """The fields clients follow: `url` is rooted at this server, as GitHub's is at its own."""
     there = call.repository

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.github_standin import (  # noqa: F401 - their routes register themselves
+    attestations,
     environments,
+    packages,
     repositories,
     secrets,
     variables,
+    workflows,
 )
 from tests.github_standin.access import Token, check
 from tests.github_standin.routes import Call, Route, match
@@ -114,9 +117,8 @@ class Handler(BaseHTTPRequestHandler):
     def resolve(self, call: Call, route: Route) -> None:
         """The repository that the path names, if any, and the right to ask for it."""
         names, world = call.parameters, call.world
-        if "repo" in names or route.parts[0] == "repositories":
-            number = names.get("id") or (names["repo"] if not names.get("owner") else "")
-            full = f"{names.get('owner')}/{names.get('repo')}".lower()
+        if "repo" in names:
+            full = f"{names['owner']}/{names['repo']}".lower()
             if full in world.moved:
                 rest = call.path.strip("/").split("/", 3)[3:]
                 target = f"{call.base}/repositories/{world.moved[full].id}"
@@ -128,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
                         {"Location": location},
                     )
                 )
-            call.found = world.by_id(number) if number else world.repositories.get(full)
+            known = world.repositories.get(full)
+            call.found = known if names["owner"] else world.by_id(names["repo"])
             if call.found is None:
                 raise Refused(not_found())
         check(call.token, route.need, call.found)

@@ -140,6 +140,13 @@ class Repository:
     def owner(self) -> str:
         return self.full_name.split("/")[0]
 
+    def attest(self, digest: str, predicate_type: str = "https://slsa.dev/provenance/v1") -> None:
+        """An attestation of that digest, as the workflow leaves one; its signature is none."""
+        bundle = {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+                  "verificationMaterial": {}, "dsseEnvelope": {}}  # fmt: skip
+        made = {"bundle": bundle, "predicate_type": predicate_type}
+        self.attested.setdefault(digest, []).append(made)
+
 
 @dataclass
 class Version:
@@ -160,6 +167,7 @@ class Package:
     name: str
     private: bool = False
     versions: list[Version] = field(default_factory=list)
+    readers: tuple[str, ...] = ()  # logins that may read it although it is private
     id: int = field(default_factory=lambda: next(_numbers))
 
 
@@ -200,10 +208,9 @@ class World:
         repository.workflows[file] = made
         return made
 
-    def add_package(
-        self, owner: str, name: str, versions: list[Version], *, private: bool = False
-    ) -> Package:
-        made = Package(owner, name, private=private, versions=versions)
+    def add_package(self, owner: str, name: str, versions: list[Version], **more: Any) -> Package:
+        """A container package; `private=True, readers=("login",)` for one that not all may see."""
+        made = Package(owner, name, versions=versions, **more)
         self.packages[owner.lower(), name.lower()] = made
         return made
 
