@@ -161,6 +161,13 @@ class AppSettings(_Settings):
         pattern=r"^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$",
         description="image of the services as name@sha256:digest, never a tag",
     )
+    package: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?"
+        r"(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$",
+        description="where the image's versions are listed, for example ghcr.io/OWNER/story; "
+        "unset: where image is",
+    )
     registry: RegistrySettings = Field(
         default=RegistrySettings(), description="how hosts log in where the image is"
     )

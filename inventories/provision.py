@@ -15,9 +15,11 @@ import typer
 from inventories import commands
 from inventories.commands import Session, open_session
 from inventories.errors import ProvisionError
+from inventories.images.commands import app as images
 from inventories.lock import env_lock
 from inventories.plan_text import billed_lines
 from inventories.progress import Progress
+from inventories.repository.commands import app as github
 from inventories.worlds import world
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ app = typer.Typer(
     help="Buy, show and give back the hosts of inventories/site.toml at AWS Lightsail. "
     "Exit codes: 0 done, 1 failed, 2 changes pending (plan), 3 another run is at work.",
 )
+app.add_typer(images, name="images")
+app.add_typer(github, name="github")
 Command = Callable[[Session], int]
 Env = Annotated[
     str | None,
