@@ -116,6 +116,7 @@ def configuration(run: Run) -> Configuration:
         plugins=generate.plugin_names(it.kong),
         access_format=access_log.include(it.settings).encode(),
         access_log=access_log.directive(f"{LOGS}/access.log"),
+        authorities="".join(each["cert"] for each in it.kong["ca_certificates"]).encode(),
         probes=probes(it.settings),
         probe_key=it.keys[0],
         hide=it.keys,

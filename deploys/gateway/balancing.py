@@ -55,9 +55,10 @@ def _healthchecks(name: str) -> Entity:
         "type": "https",
         "http_path": "/health",
         "https_sni": name,
-        # Kong would check it against lua_ssl_trusted_certificate only, where the environment's
-        # authority is not; requests themselves go to a host whose certificate fits its name.
-        "https_verify_certificate": False,
+        # Against lua_ssl_trusted_certificate of kong.conf and for that name; an app host with
+        # another certificate is left out, as requests to it would fail. (Kong/lua-resty-healthcheck
+        # pull 49 and 99: 3.x hands name and verification to the handshake.)
+        "https_verify_certificate": True,
         "timeout": _PATIENCE_SECONDS,
         "concurrency": 2,
         "healthy": {"interval": _PROBE_SECONDS, "successes": 1, "http_statuses": [*WELL]},

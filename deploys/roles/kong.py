@@ -58,6 +58,7 @@ class Configuration:
     plugins: Sequence[str]
     access_format: bytes  # nginx text that names the fields of the access log
     access_log: str  # value of `proxy_access_log`
+    authorities: bytes  # PEM of whom the gateway trusts upstream; two while one is replaced
     probes: tuple[Probe, ...]
     probe_key: str = field(repr=False)
     hide: tuple[str, ...] = field(default=(), repr=False)  # every key
@@ -159,6 +160,7 @@ def _files(
     return (
         File(f"{TLS}/gateway.pem", certificate),
         File(f"{TLS}/gateway.key", key.reveal(), group=ACCOUNT, mode=0o640, secret=True),
+        File(f"{TLS}/ca.pem", wanted.authorities),
         File(f"{CONF}/access_log.conf", wanted.access_format),
         # After what it names.
         File(

@@ -21,7 +21,8 @@ def role_of(
 ) -> Role:
     """`case`: `document` (a value, or text as it is), `keys`, `probed` paths, `deb`, `documents`;
     `probe_s` where a test has no time."""
-    pair = Pki(where.secrets, where.env).host(me.name, [me.private_address])
+    pki = Pki(where.secrets, where.env)
+    pair = pki.host(me.name, [me.private_address])
     document, keys = case["document"], case["keys"]
     content = document if isinstance(document, str) else json.dumps(document, indent=1)
     twin = content
@@ -41,6 +42,7 @@ def role_of(
             plugins=("key-auth",),
             access_format=b"# none\n",
             access_log="/var/log/kong/access.log",
+            authorities=pki.ca_path.read_bytes(),
             probes=tuple(probes),
             probe_key=keys[0],
             hide=tuple(keys),

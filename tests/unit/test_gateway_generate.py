@@ -338,7 +338,9 @@ def test_one_host_is_never_left_out_and_several_are_watched(docs: dict[str, Any]
     upstreams = {u["name"]: u for u in made(docs, upstreams=two)["upstreams"]}
     found = upstreams["characters.app.fountainai.internal"]
     assert [t["target"] for t in found["targets"]] == ["10.0.0.5:8443", "10.0.0.6:8443"]
-    assert found["healthchecks"]["active"]["https_sni"] == found["host_header"] == found["name"]
+    active = found["healthchecks"]["active"]
+    assert active["https_sni"] == found["host_header"] == found["name"]
+    assert active["https_verify_certificate"] is True
     assert not set(WELL) & set(ILL)
     assert {200, 204} <= set(WELL)
     assert {302, 400, 403, 404, 421, 429, 495, 496, 500, 502, 503, 504} <= set(ILL)

@@ -43,7 +43,8 @@ PLANTED = b"-----BEGIN PRIVATE KEY----- planted"
 WANTED = Configuration(
     content=b"services: []\n", twin=b"services: []\n", documents=b"{}\n", plugins=("key-auth",),
     access_format=b"log_format story '';\n",
-    access_log=access_log.directive("/var/log/kong/access.log"), probes=(),
+    access_log=access_log.directive("/var/log/kong/access.log"), authorities=b"authority",
+    probes=(),
     probe_key="fai_planted", hide=("fai_planted",),
 )  # fmt: skip
 
@@ -69,6 +70,17 @@ def test_nothing_of_the_gateway_is_administered_over_the_network() -> None:
     assert conf["proxy_listen"] == "0.0.0.0:443 http2 ssl"
     assert conf["trusted_ips"] == ""
     assert conf["headers"] == conf["anonymous_reports"] == conf["request_debug"] == "off"
+
+
+def test_probes_trust_the_environments_authority_and_nobody_else() -> None:
+    role = made()
+    assert settings_of(role)["lua_ssl_trusted_certificate"] == "/etc/kong/tls/ca.pem"
+    assert file_of(role, "/tls/ca.pem") == b"authority"
+    (kong,) = [unit for unit in role.units if unit.name == "kong.service"]
+    # `kong prepare`, which a reload runs, is what reads it.
+    assert "/etc/kong/tls/ca.pem" in kong.reload_on
+    paths = [file.path for file in role.files]
+    assert paths.index("/etc/kong/tls/ca.pem") < paths.index("/etc/kong/kong.conf")
 
 
 def test_it_fits_a_small_host() -> None:

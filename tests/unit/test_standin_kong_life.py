@@ -314,6 +314,41 @@ def test_probes_take_a_target_out_and_bring_it_back(pki: Pki, tmp_path: Path) ->
         two.close()
 
 
+def test_a_probe_that_meets_a_foreign_certificate_leaves_the_target_out(
+    pki: Pki, tmp_path: Path
+) -> None:
+    """Requests would fail there, so nobody may be sent there, whatever it answers to a probe."""
+    foreign = Pki(tmp_path / "foreign", "foreign")
+    foreign.ensure()
+    one, two = Upstream(pki, "one"), Upstream(pki, "two")
+    kong_file = service(pki, one.port, two.port)
+    kong_file["upstreams"][0] |= {
+        "client_certificate": {"id": ident(1)},
+        "healthchecks": {"active": {
+            "type": "https", "http_path": "/open/health", "https_sni": NAME, "timeout": 1,
+            "https_verify_certificate": True,
+            "healthy": {"interval": 0.1, "successes": 1, "http_statuses": [200]},
+            "unhealthy": {"tcp_failures": 1, "interval": 0.1, "http_statuses": [500]},
+        }},
+    }  # fmt: skip
+
+    def health(kong: Standin) -> set[str]:
+        found = kong.ask("GET", "/upstreams", port=kong.status, tls=False).json[NAME]
+        assert isinstance(found, dict)
+        return set(found.values())
+
+    try:
+        trusted = {"lua_ssl_trusted_certificate": str(foreign.ca_path)}
+        with standin(tmp_path, pki, kong_file, **trusted) as kong:
+            until(lambda: health(kong) == {"UNHEALTHY"})
+            foreign.ca_path.write_bytes(pki.ca_path.read_bytes())  # a reload reads it again
+            kong.reload(kong_file)
+            until(lambda: health(kong) == {"HEALTHY"} and kong.get("/open").status == 200)
+    finally:
+        one.close()
+        two.close()
+
+
 def test_an_access_log_in_a_format_of_our_own(pki: Pki, upstream: Upstream, tmp_path: Path) -> None:
     """nginx text that kong.conf includes decides what of a request is ever written."""
     (tmp_path / "format.conf").write_text(
