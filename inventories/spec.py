@@ -27,6 +27,7 @@ from deploys.settings import (
 from inventories import sizes
 from inventories.errors import SpecError
 from inventories.regions import REGIONS
+from inventories.repository.settings import GithubSettings
 from inventories.site_file import Layers, read_layers
 from inventories.worlds import NAME, NAME_RULE, World, project_root
 
@@ -108,6 +109,7 @@ class SiteSpec(_Table):
     app: AppSettings = AppSettings()
     kong: KongSettings = KongSettings()
     secrets: SecretsSettings = SecretsSettings()
+    github: GithubSettings = GithubSettings()
 
     def by_role(self, role: Role) -> tuple[HostTable, ...]:
         return tuple(host for host in self.hosts if host.role == role)
@@ -164,6 +166,7 @@ def _cross_problems(spec: SiteSpec, layers: Layers) -> list[str]:
             f"{place}: secrets.api_keys.{name}: no [[kong.consumers]] has this name; "
             f"there are {', '.join(consumers)}"
         )
+    out += _same_as_problems(spec, layers)
     out += _services_problems(spec, layers)
     for host in spec.by_role("opensearch"):
         try:
@@ -176,6 +179,20 @@ def _cross_problems(spec: SiteSpec, layers: Layers) -> list[str]:
                 f"{layers.place(path)}: {'.'.join(path)}: {host.name} is a {host.size} "
                 f"({host.memory_mb} MiB, about {usable} usable): {error}"
             )
+    return out
+
+
+def _same_as_problems(spec: SiteSpec, layers: Layers) -> list[str]:
+    """GitHub secrets that shall be a secret of the hosts which the hosts do not have."""
+    out = []
+    for level, table in spec.github.levels.items():
+        for name, place in table.secrets.items():
+            path = (*(("environments", level) if level else ()), "secrets", name)
+            where = f"{layers.place(('github', *path))}: github.{'.'.join(path)}: {place.told}"
+            if place.same_as == "registry_token" and spec.secrets.registry_token is None:
+                out.append(f"{where}: secrets.registry_token names no place")
+            if place.consumer and place.consumer not in {c.name for c in spec.kong.consumers}:
+                out.append(f"{where}: no [[kong.consumers]] has this name")
     return out
 
 
@@ -207,10 +224,11 @@ def _is_echo(error: Any) -> bool:
 
 def _problem(error: Any, layers: Layers) -> str:
     """One pydantic error as `file line N: key: reason; valid: ...`."""
-    path = _named_path(error["loc"], layers.merged)
+    loc = error["loc"][:-1] if error["loc"][-1:] == ("[key]",) else error["loc"]
+    path = _named_path(loc, layers.merged)
     model, description = _model_at(error["loc"])
     kind, given = error["type"], error.get("input")
-    if path[:1] == ("secrets",):  # a value that stands here by mistake must not be repeated
+    if "secrets" in path:  # a value that stands here by mistake must not be repeated
         given = "what stands here"
     if kind == "extra_forbidden":
         hint = f"unknown key; valid here: {', '.join(model.model_fields)}"

@@ -23,12 +23,17 @@ EDGES = {
         "inventory.py", "config.py", "deploys/run.py", "deploys/converge.py", "deploys/locking.py",
         "deploys/app.py", "deploys/kong.py", "deploys/opensearch.py", "deploys/ssh_check.py",
         "deploys/ops/steps.py", "deploys/ops/waits.py", "deploys/departure.py",
-        "deploys/facts/observed.py",
+        "deploys/facts/observed.py", "deploys/rollback.py",
     },
     "opensearchpy": {"story_services/common/store/client.py"},
     "screenplay_tools": {"story_services/corpora/fountain/lines.py"},
     "yaml": {"deploys/gateway/reading.py"},
-    "github": set(),
+    "httpx": {
+        "inventories/images/http.py", "story_services/client/api.py",
+        "story_services/client/retrying.py",
+    },
+    "tomlkit": {"inventories/images/site_image.py"},
+    "github": {"inventories/github.py"},
 }  # fmt: skip
 
 

@@ -1,0 +1,231 @@
+"""GitHub's API by PyGithub: the only module that imports it. Requests go out one after another.
+
+Guarantees: a reading request is repeated on 5xx and lost connections; a writing one only after
+looking whether it had its effect (`done`), so nothing is done twice; a rate limit up to a minute
+is waited for with a line that says so. Every failure is one ProvisionError; the token and values
+are in no message. Paths are relative, so that no address in an answer ever gets the token
+(PyGithub 2.10 guards that by an assert alone, which `python -O` drops).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from github import Auth, Github, GithubException
+from github.PublicKey import PublicKey
+
+from deploys.secrets import Secret
+from inventories.errors import ProvisionError
+from inventories.limits import Limits
+from inventories.progress import Progress
+from inventories.repository import answers
+
+API = "https://api.github.com"
+VARIABLE = "FOUNTAINAI_GITHUB_API"
+WAIT_S = 60.0  # the longest rate limit that is waited for
+ATTEMPTS, WAITS = 4, 3  # of one request; rate limits of one request
+TIMEOUT_S = 30
+#: GitHub asks for a second between writes ("Best practices for using the REST API").
+PAUSE_S = 1.0
+Json = dict[str, Any]
+
+
+def api_address() -> str:
+    """GitHub's, or the one of `FOUNTAINAI_GITHUB_API`: https, or http on this machine only."""
+    address = (os.environ.get(VARIABLE) or API).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        local = parts.hostname == "localhost" or _is_loopback(parts.hostname or "")
+        allowed = parts.scheme == "https" or (parts.scheme == "http" and local)
+        plain = not (parts.username or parts.query or parts.fragment) and parts.port != 0
+    except ValueError:
+        allowed = plain = False
+    if not (allowed and plain and parts.hostname):
+        raise ProvisionError(
+            f"{VARIABLE} is no address a token may be sent to: https://…, or http:// on loopback",
+            f"unset {VARIABLE}",
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: what it is in words, and the permission it needs of a fine-grained token."""
+
+    verb: str
+    path: str  # below the API's address
+    what: str
+    need: str
+    body: Json | None = None
+    parameters: Mapping[str, str | int] | None = None
+
+
+class Client:
+    """A connection with one token to one repository."""
+
+    def __init__(self, token: Secret, repository: str, limits: Limits, progress: Progress) -> None:
+        self.repository = repository
+        self.poll_s = limits.poll_s
+        self._token = token.reveal().decode()
+        self._attempts = max(1, min(ATTEMPTS, int(limits.attempts)))
+        self._pause_s = min(PAUSE_S, limits.poll_s)
+        self._progress = progress
+        self._requester = Github(
+            auth=Auth.Token(self._token),
+            base_url=api_address(),
+            timeout=TIMEOUT_S,
+            per_page=100,
+            retry=None,  # PyGithub's own repeats POST as well
+            seconds_between_requests=0,
+            seconds_between_writes=self._pause_s,
+        ).requester
+
+    def send(self, request: Request, done: Callable[[], bool] | None = None) -> Json | None:
+        """The answer's body; None when there is none, or when `done` saw the effect of a request
+        whose answer was lost. A writing request without `done` is never repeated."""
+        waits, attempt = 0, 1
+        while True:
+            try:
+                return self._once(request)
+            except GithubException as error:
+                headers, said = _headers(error), self._said(error)
+                wait = answers.wait_s(error.status, said, headers, datetime.now(UTC))
+                if wait is not None:  # refused before any effect: may come again as it is
+                    waits += 1
+                    self._wait(wait, last=waits > WAITS)
+                    continue
+                if error.status < 500:
+                    raise answers.refused(
+                        error.status, said, headers, request.what, request.need, self.repository
+                    ) from None
+                trouble = f"GitHub answers {error.status}"
+            except (OSError, ValueError, RuntimeError) as error:  # requests' errors are OSErrors
+                trouble, again = self._trouble(error)
+                if not again:
+                    raise ProvisionError(f"{trouble}, on: {request.what}", _LATER) from None
+            writing = request.verb != "GET"
+            if writing and done is not None and done():
+                return None
+            if attempt >= self._attempts or (writing and done is None):
+                raise ProvisionError(
+                    f"{trouble}, after {attempt} attempts, on: {request.what}", _LATER
+                )
+            time.sleep(self._pause_s * 2 ** (attempt - 1))
+            attempt += 1
+
+    def get(self, request: Request) -> Json:
+        """Read one object."""
+        found = self.send(request)
+        if not isinstance(found, dict):
+            raise self.odd(request.what)
+        return found
+
+    def find(self, request: Request) -> Json | None:
+        """Read one object that may not be there."""
+        try:
+            return self.get(request)
+        except answers.Refusal as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    def pages(self, request: Request, key: str) -> list[Json]:
+        """All items of a list, page by page until its `total_count` is reached: lists differ in
+        how many items they give at most."""
+        items: list[Json] = []
+        page = 1
+        while True:
+            more = {"per_page": 100, "page": page, **(request.parameters or {})}
+            found = self.get(
+                Request("GET", request.path, request.what, request.need, parameters=more)
+            )
+            rows, total = found.get(key), found.get("total_count")
+            if not isinstance(rows, list) or not isinstance(total, int):
+                raise self.odd(request.what)
+            items += rows
+            if not rows or len(items) >= total:
+                return items
+            page += 1
+
+    def seal(self, key: Json, value: Secret) -> str:
+        """`value` in a box that only the holder of `key` opens, in base64."""
+        try:
+            public = PublicKey(self._requester, {}, key, completed=True)
+            return public.encrypt(value.reveal().decode())
+        except (KeyError, ValueError, TypeError, AssertionError):
+            raise self.odd("read the public key that secrets are sealed for") from None
+
+    def odd(self, what: str) -> ProvisionError:
+        """An answer that is not GitHub's."""
+        return ProvisionError(
+            f"the answer is not one of GitHub's API, on: {what}",
+            f"check {VARIABLE} and what stands between this machine and the network",
+        )
+
+    def _once(self, request: Request) -> Json | None:
+        parameters = dict(request.parameters or {}) or None
+        _, data = self._requester.requestJsonAndCheck(
+            request.verb, request.path, parameters=parameters, input=request.body
+        )
+        return data if data is None or isinstance(data, dict) else {"data": data}
+
+    def _said(self, error: GithubException) -> str:
+        data = error.data
+        text = data.get("message") if isinstance(data, dict) else None
+        return str(text or "").replace(self._token, "<secret>")
+
+    def _wait(self, wait: float, *, last: bool) -> None:
+        now = datetime.now(UTC)
+        if last or wait > WAIT_S:
+            raise answers.limited(wait, now)
+        self._progress.say(f"GitHub's rate limit: waiting {wait:.0f} s, as it asks")
+        time.sleep(wait)
+
+    def _trouble(self, error: Exception) -> tuple[str, bool]:
+        """What failed on the way, and whether trying again can help."""
+        names = {type(e).__name__ for e in _causes(error)}
+        host = urlsplit(api_address()).hostname
+        if isinstance(error, RuntimeError):
+            return f"{host} leads to another address", False
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            return f"{host} gave half an answer", True
+        if names & {"SSLError", "SSLCertVerificationError"}:
+            return f"the certificate of {host} is not trusted (the clock, or a proxy?)", False
+        if names & {"NameResolutionError", "gaierror"}:
+            return f"the name {host} is not found (no network, or DNS)", True
+        if any("Timeout" in name for name in names):
+            return f"{host} did not answer within {TIMEOUT_S} seconds", True
+        return f"the connection to {host} failed", True
+
+
+_LATER = "run the same command again, which goes on where this one ended; see githubstatus.com"
+
+
+def _headers(error: GithubException) -> dict[str, str]:
+    return {str(k).lower(): str(v) for k, v in (error.headers or {}).items()}
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and everything inside it: requests wraps urllib3, which wraps the socket's."""
+    found: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo and len(found) < 20:
+        here = todo.pop()
+        if isinstance(here, BaseException) and here not in found:
+            found.append(here)
+            todo += [*here.args, getattr(here, "reason", None), here.__cause__, here.__context__]
+    return found

@@ -1,0 +1,134 @@
+"""What `provision github` does, apart from its command line. Returns the exit code.
+
+Everything local is read and checked before the first call; nothing is written before the plan was
+shown and confirmed. Raises `ProvisionError` for what it cannot do.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from inventories.errors import ProvisionError
+from inventories.github import API, VARIABLE, Client, api_address
+from inventories.limits import limits
+from inventories.progress import Progress
+from inventories.repository import apply as applying
+from inventories.repository.dispatch import Dispatcher
+from inventories.repository.fingerprints import key_id
+from inventories.repository.hub import Hub
+from inventories.repository.plan import Found, Plan, make_plan
+from inventories.repository.text import plan_json, plan_lines
+from inventories.repository.values import Values, read_values, record_key, token
+from inventories.spec import SiteSpec, load_site
+from inventories.worlds import World
+
+DONE, PENDING = 0, 2
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command on one repository."""
+
+    where: World
+    spec: SiteSpec
+    repository: str
+    progress: Progress
+
+    def client(self) -> Client:
+        bounds = limits(is_lab=self.where.is_lab)
+        return Client(token(self.spec), self.repository, bounds, self.progress)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A plan with all that it was made of."""
+
+    plan: Plan
+    found: list[Found]
+    values: Values
+    hub: Hub
+    key_id: str
+
+
+def open_session(where: World, progress: Progress) -> Session:
+    """The site and its repository; no call. A lab has none: its values are not for GitHub."""
+    if where.is_lab and api_address() == API:
+        raise ProvisionError(
+            f"{where.env} is a lab, and the repository at GitHub belongs to production",
+            f"--env production, or {VARIABLE} with the address of a stand-in",
+        )
+    spec = load_site(where)
+    if spec.github.repository is None:
+        raise ProvisionError(
+            "site.toml names no repository",
+            'write repository = "OWNER/NAME" under [github] of inventories/site.toml',
+        )
+    return Session(where, spec, spec.github.repository, progress)
+
+
+def plan(session: Session, *, prune: bool, as_json: bool) -> int:
+    """Show by name what apply would do. 2 when there is something to do. Writes nothing, here
+    neither: without a local key everything is unknown, as it is to the apply that makes one."""
+    made = _look(session, prune=prune, make_key=False).plan
+    if as_json:
+        found = plan_json(made, session.where.env, session.repository)
+        session.progress.raw(json.dumps(found, indent=2))
+    else:
+        session.progress.show(plan_lines(made, session.repository))
+    return PENDING if made.pending else DONE
+
+
+def apply(session: Session, *, prune: bool, yes: bool) -> int:
+    """Show the plan, ask, and carry it out."""
+    show = session.progress.show
+    looked = _look(session, prune=prune, make_key=True)
+    show(plan_lines(looked.plan, session.repository))
+    if not looked.plan.pending:
+        return DONE
+    _confirm(f"Type yes to write this to {session.repository}", yes)
+    count = applying.carry_out(
+        looked.hub, looked.plan, looked.found, looked.values, looked.key_id, session.progress.say
+    )
+    show(["", f"Done: {count} written or removed at {session.repository}."])
+    return DONE
+
+
+def dispatch(session: Session, ref: str) -> int:
+    """Start the workflow and show its run."""
+    client = session.client()
+    Hub(client).check()
+    workflow = session.spec.github.workflow
+    run = Dispatcher(client, workflow, ref).start()
+    page = f"https://github.com/{session.repository}/actions/workflows/{workflow}"
+    session.progress.show(
+        [
+            f"Started {workflow} on {ref}: {run or page}",
+            "The run's summary ends with the digest; then: provision images use DIGEST",
+        ]
+    )
+    return DONE
+
+
+def _look(session: Session, *, prune: bool, make_key: bool) -> Looked:
+    key = record_key(session.where, make=make_key)
+    values = read_values(session.where, session.spec, key)
+    hub = Hub(session.client())
+    hub.check()
+    found = applying.look(hub, values.wanted)
+    made = make_plan(values.wanted.values(), found, key_id(key), prune=prune)
+    return Looked(made, found, values, hub, key_id(key))
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ProvisionError("nothing was done: there is no terminal to ask on", "add --yes")
+    try:
+        answer = input(f"{question}: ").strip()
+    except EOFError:
+        answer = ""
+    if answer != "yes":
+        raise ProvisionError("nothing was done: not confirmed")

@@ -1,0 +1,126 @@
+"""An operator's project beside a GitHub stand-in, and the real command `provision github` on it.
+
+Every value handed to `secret` is searched at the end in all that was ever printed or logged, with
+the debug logs of PyGithub and urllib3 on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from inventories.provision import main
+from tests.github_standin import Hub, Repository, standin
+from tests.secrets_support import Project, Said
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = '[github]\nrepository = "Fountain/story"\n'
+
+
+@dataclass
+class Desk:
+    """The project's folder, the GitHub it talks to, and what was planted and shown."""
+
+    hub: Hub
+    project: Project
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+    planted: list[bytes] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+
+    @property
+    def repo(self) -> Repository:
+        return self.hub.repository
+
+    def want(self, more: str, *, above: str = "") -> None:
+        """What site.toml says below `[github]`; `above` comes before that table."""
+        self.project.write(above + BASE + more)
+
+    def secret(self, name: str, value: str | bytes) -> None:
+        """Put a value into the environment, where a secret of that name has its place."""
+        raw = value.encode() if isinstance(value, str) else value
+        self.planted.append(raw)
+        self.patch.setitem(os.environb, name.encode(), raw)
+
+    def run(self, *argv: str) -> Said:
+        """`provision github ARGV` in this process."""
+        self.patch.setattr(sys, "argv", ["provision", "github", *argv])
+        self.capture.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = self.capture.readouterr()
+        self.shown += [out, err]
+        return Said(int(stop.value.code or 0), out, err)
+
+    def apply(self, *more: str) -> Said:
+        """`apply --yes`, which has to succeed."""
+        said = self.run("apply", "--yes", *more)
+        assert said.code == 0, said.all
+        return said
+
+    def kinds(self, *more: str) -> dict[str, str]:
+        """What `plan --json` says of each name, environments before a slash."""
+        said = self.run("plan", "--json", *more)
+        assert said.code in (0, 2), said.all
+        found = json.loads(said.out)
+        assert said.code == (2 if found["pending"] else 0)
+        return {
+            f"{i['environment']}/{i['name']}" if i["environment"] else i["name"]: i["kind"]
+            for i in found["items"]
+        }
+
+    def spawn(self, *argv: str, **env: str) -> subprocess.Popen[str]:
+        """The command as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "inventories.provision", "github", *argv],
+            env=os.environ | env,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@contextmanager
+def made_desk(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    capture: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Desk]:
+    with standin("Fountain/story") as hub:
+        project = Project(folder)
+        for name, value in {
+            "FOUNTAINAI_PROJECT": str(folder),
+            "FOUNTAINAI_GITHUB_API": hub.url,
+            "GITHUB_TOKEN": hub.token,
+            "DEPLOY_ENV": "",
+            "PROVISION_POLL_S": "0.01",
+            "COLUMNS": "200",
+        }.items():
+            patch.setenv(name, value)
+        desk = Desk(hub, project, patch, capture, planted=[hub.token.encode()])
+        desk.want("")
+        caplog.set_level(logging.DEBUG)
+        for logger in ("github", "urllib3", "requests"):
+            caplog.set_level(logging.DEBUG, logger=logger)
+        yield desk
+        everything = "\n".join([*desk.shown, *(repr(r.__dict__) for r in caplog.records)])
+        everything += caplog.text
+        for raw in desk.planted:
+            for form in {
+                raw.decode(errors="replace"),
+                repr(raw)[2:-1],
+                json.dumps(raw.decode(errors="replace"))[1:-1],
+            }:
+                assert form[:2000] not in everything, "a planted value was shown"

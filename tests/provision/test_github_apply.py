@@ -1,0 +1,256 @@
+"""`provision github plan | apply` against a GitHub that decrypts what it is given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inventories.repository.names import MAX_BYTES, RECORD
+from tests.provision.github_support import Desk, made_desk
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Desk]:
+    with made_desk(tmp_path, monkeypatch, capfd, caplog) as made:
+        yield made
+
+
+VALUES = {
+    "LINES": "first\nsecond\r\n\nlast\n",
+    "QUOTES": """it's "quoted" \\ $HOME `id` ${{ secrets.X }}""",
+    "LETTERS": "zażółć gęślą jaźń 🎭 \u2028 e\u0301",
+    "LARGE": "ä" * (MAX_BYTES // 2),
+    "SPACES": "  padded\t ",
+}
+
+
+def test_values_arrive_byte_for_byte(desk: Desk) -> None:
+    """A shell, a JSON encoder or a line-based tool in between would change one of these."""
+    for name, value in VALUES.items():
+        desk.secret(name, value)
+    places = "".join(f'{name} = {{ env = "{name}" }}\n' for name in VALUES)
+    desk.want(
+        f"[github.secrets]\n{places}[github.environments.publish.secrets]\n{places}"
+        '[github.variables]\nTEXT = "a\\nb \\"c\\" ä"\n'
+    )
+    desk.apply()
+    for name, value in VALUES.items():
+        assert desk.repo.secrets.plain(name) == value.encode()
+        assert desk.repo.environments["publish"].secrets.plain(name) == value.encode()
+    assert len(desk.repo.secrets.plain("LARGE")) == MAX_BYTES
+    assert desk.repo.variables.value("TEXT") == 'a\nb "c" ä'
+
+
+def test_a_byte_too_many_is_refused_before_any_call(desk: Desk) -> None:
+    """Everything that is wrong comes at once, each with its line, and GitHub hears nothing."""
+    desk.secret("FINE", "fine-value-of-a-secret")
+    desk.secret("LARGE", "x" * (MAX_BYTES + 1))
+    desk.secret("NOTEXT", b"\xff\xfe-value-of-a-secret")
+    desk.want(
+        '[github.secrets]\nFINE = { env = "FINE" }\nLARGE = { env = "LARGE" }\n'
+        "[github.environments.publish.secrets]\n"
+        'NOTEXT = { env = "NOTEXT" }\nABSENT = { env = "IS_NOT_SET" }\n'
+    )
+    for command in (["plan"], ["apply", "--yes"]):
+        said = desk.run(*command)
+        assert said.code == 1
+        assert "site.toml line 21: github.secrets.LARGE (env LARGE) is 49153 bytes" in said.err
+        assert "line 23: github.environments.publish.secrets.NOTEXT (env NOTEXT) is no" in said.err
+        assert "line 24: github.environments.publish.secrets.ABSENT (env IS_NOT_SET) is" in said.err
+        assert "FINE" not in said.err
+    assert desk.hub.log == []
+
+
+def test_the_second_apply_writes_nothing(desk: Desk) -> None:
+    desk.secret("ONE", "value-of-the-first")
+    desk.secret("TWO", "value-of-the-second")
+    desk.want(
+        '[github.secrets]\none = { env = "ONE" }\n[github.variables]\nplace = "here"\n'
+        '[github.environments.publish.secrets]\nTWO = { env = "TWO" }\n'
+        '[github.environments.publish.variables]\nplace = "there"\n[github.environments.empty]\n'
+    )
+    assert set(desk.kinds().values()) == {"add"}
+    desk.apply()
+    written = desk.hub.writes
+    assert desk.kinds() == {
+        "ONE": "unchanged",
+        "PLACE": "unchanged",
+        "publish/TWO": "unchanged",
+        "publish/PLACE": "unchanged",
+    }
+    said = desk.apply()
+    assert "nothing to do: 4 as site.toml says" in said.out
+    assert desk.hub.writes == written
+    assert desk.run("plan").code == 0
+
+
+def test_a_changed_value_is_shown_by_name_and_written_alone(desk: Desk) -> None:
+    desk.secret("ONE", "value-of-the-first")
+    desk.secret("TWO", "value-of-the-second")
+    desk.want('[github.secrets]\nONE = { env = "ONE" }\nTWO = { env = "TWO" }\n')
+    desk.apply()
+    desk.secret("TWO", "another-value-of-the-second")
+    desk.hub.log.clear()
+    said = desk.run("plan")
+    assert said.code == 2
+    assert "~ secret TWO: change (another value here)" in said.out
+    assert "ONE" not in said.out
+    assert desk.hub.writes == 0
+    desk.apply()
+    puts = [path.rpartition("/")[2] for (method, path) in desk.hub.effects if method == "PUT"]
+    assert puts == ["TWO"]
+    assert desk.repo.secrets.plain("TWO") == b"another-value-of-the-second"
+
+
+def test_a_secret_changed_by_hand_is_named_as_such(desk: Desk) -> None:
+    desk.secret("ONE", "value-of-the-first")
+    desk.want('[github.secrets]\nONE = { env = "ONE" }\n')
+    desk.apply()
+    held = desk.repo.secrets.held["ONE"]
+    held.value, held.updated_at = b"by hand", desk.hub.world.clock.stamp()
+    said = desk.run("plan")
+    assert f"changed at GitHub on {held.updated_at}, after it was written from here" in said.out
+    desk.apply()
+    assert desk.repo.secrets.plain("ONE") == b"value-of-the-first"
+    assert desk.kinds() == {"ONE": "unchanged"}
+
+
+def test_a_lost_key_makes_everything_unknown_and_is_repaired(desk: Desk) -> None:
+    """Never "unchanged": without the key nobody can say what GitHub holds."""
+    desk.secret("ONE", "value-of-the-first")
+    desk.want('[github.secrets]\nONE = { env = "ONE" }\n')
+    desk.apply()
+    key = desk.project.secrets / "github.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.unlink()
+    assert (
+        "? secret ONE: unknown, will be written (written with another key" in desk.run("plan").out
+    )
+    assert not key.exists()  # a plan makes nothing
+    desk.apply()
+    assert desk.kinds() == {"ONE": "unchanged"}
+
+
+def test_only_what_was_written_from_here_is_removed(desk: Desk) -> None:
+    """--prune must not take away what a colleague put there, even when both left site.toml."""
+    desk.secret("OURS", "value-of-ours-here")
+    desk.want(
+        '[github.secrets]\nOURS = { env = "OURS" }\n[github.variables]\nMINE = "1"\n'
+        '[github.environments.publish.secrets]\nOURS = { env = "OURS" }\n'
+    )
+    desk.apply()
+    stamp = desk.hub.world.clock.stamp()
+    held = type(desk.repo.secrets.held["OURS"])
+    desk.repo.secrets.held["THEIRS"] = held(b"x", stamp, stamp)
+    desk.repo.variables.held["YOURS"] = held(b"x", stamp, stamp)
+    desk.want("")
+    expected = {"OURS": "remove", "MINE": "remove", "publish/OURS": "remove"}
+    expected |= {"THEIRS": "unknown", "YOURS": "unknown"}
+    assert desk.kinds() == expected
+    assert desk.run("plan").code == 0
+    before = desk.hub.writes
+    desk.apply()
+    assert desk.hub.writes == before
+    assert desk.run("plan", "--prune").code == 2
+    desk.apply("--prune")
+    assert set(desk.repo.secrets.held) == {"THEIRS"}
+    assert set(desk.repo.variables.held) == {"YOURS", RECORD}
+    assert desk.repo.environments["publish"].secrets.held == {}
+    assert desk.run("plan", "--prune").code == 0
+
+
+def test_an_environment_keeps_its_protection_rules(desk: Desk) -> None:
+    """A PUT of an environment replaces every rule, so an existing one never gets one."""
+    policy = {"protected_branches": True, "custom_branch_policies": False}
+    there = desk.hub.world.add_environment(
+        desk.repo, "Publish", wait_timer=30, reviewers=[{"type": "User", "id": 7}],
+        prevent_self_review=True, deployment_branch_policy=policy,
+    )  # fmt: skip
+    desk.secret("ONE", "value-of-the-first")
+    desk.want('[github.environments.publish.secrets]\nONE = { env = "ONE" }\n')
+    desk.apply()
+    assert (there.wait_timer, there.reviewers) == (30, [{"type": "User", "id": 7}])
+    assert there.prevent_self_review
+    assert there.deployment_branch_policy == policy
+    assert there.secrets.plain("ONE") == b"value-of-the-first"
+    assert not desk.hub.requests("PUT", r"/environments/[^/]+$")
+
+
+def test_more_than_a_page_is_read_to_its_end(desk: Desk) -> None:
+    """GitHub gives 30 variables and 100 secrets a page at most; missing one would add it anew."""
+    names = [f"NAME_{number:03}" for number in range(130)]
+    desk.want("[github.variables]\n" + "".join(f'{n} = "{n}"\n' for n in names))
+    desk.apply()
+    assert len(desk.repo.variables.held) == 131
+    assert set(desk.kinds().values()) == {"unchanged"}
+    assert desk.hub.requests("GET", "/variables.*page=5")
+
+
+def test_secrets_of_the_hosts_are_kept_in_step(desk: Desk) -> None:
+    """same_as: one place for a value, two that use it."""
+    desk.secret("TOKEN_OF_REGISTRY", "ghp_of-the-registry-0123456789")
+    desk.secret("EDITOR_KEY", "key-of-the-editor-0123456789abcdef")
+    above = (
+        '[secrets]\nregistry_token = { env = "TOKEN_OF_REGISTRY" }\n'
+        '[secrets.api_keys]\neditor = { env = "EDITOR_KEY" }\n'
+        '[[kong.consumers]]\nname = "editor"\n'
+    )
+    desk.want(
+        '[github.secrets]\nPULL = { same_as = "registry_token" }\n'
+        'KEY = { same_as = "api_keys.editor" }\n',
+        above=above,
+    )
+    desk.apply()
+    assert desk.repo.secrets.plain("PULL") == b"ghp_of-the-registry-0123456789"
+    assert desk.repo.secrets.plain("KEY") == b"key-of-the-editor-0123456789abcdef"
+
+
+def test_apply_asks_and_shows_the_plan_first(desk: Desk) -> None:
+    desk.want('[github.variables]\nNAME = "value"\n')
+    said = desk.run("apply")
+    assert said.code == 1
+    assert "+ variable NAME: add" in said.out
+    assert "no terminal to ask on" in said.err
+    assert desk.hub.writes == 0
+
+
+def test_values_are_in_no_argument_and_no_environment_of_a_child(desk: Desk) -> None:
+    """Who may list processes must not see them: a password manager's program looks around."""
+    spy = desk.project.folder / "spy.py"
+    spy.write_text(
+        "import pathlib, sys\n"
+        "seen = b''\n"
+        "for p in pathlib.Path('/proc').glob('[0-9]*'):\n"
+        "    try:\n"
+        "        seen += (p / 'cmdline').read_bytes() + b'\\n'\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "seen += pathlib.Path('/proc/self/environ').read_bytes()\n"
+        "pathlib.Path('seen').write_bytes(seen)\n"
+        "sys.stdout.write('value-that-the-spy-prints')\n"
+    )
+    file = desk.project.folder / "secret.txt"
+    file.write_text("value-that-lies-in-a-file\n")
+    file.chmod(0o600)
+    desk.planted += [b"value-that-lies-in-a-file", b"value-that-the-spy-prints"]
+    argv = json.dumps([sys.executable, "spy.py"])
+    desk.want(
+        f'[github.secrets]\nA_FILE = {{ file = "secret.txt" }}\nSPY = {{ command = {argv} }}\n'
+        f"Z_SPY = {{ command = {json.dumps([sys.executable, 'spy.py', 'again'])} }}\n"
+    )
+    desk.apply()
+    assert desk.repo.secrets.plain("SPY") == b"value-that-the-spy-prints"
+    assert desk.repo.secrets.plain("A_FILE") == b"value-that-lies-in-a-file"
+    seen = (desk.project.folder / "seen").read_bytes()
+    assert b"spy.py" in seen
+    for value in (b"value-that-lies-in-a-file", b"value-that-the-spy-prints"):
+        assert value not in seen
