@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     site = metafunc.config.stash[SITE]
-    of = site.inventory.by_role
+    of = site.by_role
     named = {"me": site.hosts, "search": of("opensearch"), "app": of("app"), "gateway": of("kong")}
     for name, hosts in named.items():
         if name in metafunc.fixturenames:
@@ -77,7 +77,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     site = config.stash.get(SITE, None)
-    return f"hosts of {site.where.env}: {', '.join(site.inventory.hosts)}" if site else ""
+    return f"hosts of {site.where.env}: {', '.join(h.name for h in site.hosts)}" if site else ""
 
 
 def pytest_terminal_summary(

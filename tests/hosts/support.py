@@ -20,11 +20,14 @@ from typing import Any
 import testinfra
 from testinfra.host import Host as Shell
 
+from deploys import leaving
 from deploys.model import Machine
 from deploys.trust import gateway_pair, registry_token
 from inventories.loader import Host, Inventory, load_hosts
-from inventories.spec import SiteSpec, load_site
+from inventories.spec import Role, SiteSpec, load_site
 from inventories.worlds import World, world
+
+LEAVES = "converge, then provision destroy {name} --env {env}, or name it in site.toml again"
 
 
 @dataclass
@@ -44,11 +47,32 @@ class Site:
     def load(cls, control: Path) -> Site:
         """The site of DEPLOY_ENV; ProvisionError when there is none."""
         where = world()
-        return cls(where, load_hosts(where.env), load_site(where), control)
+        site = cls(where, load_hosts(where.env), load_site(where), control)
+        site.notes += [
+            f"Not tested: {name} leaves; {LEAVES.format(name=name, env=where.env)}"
+            for name in sorted(site.going)
+        ]
+        return site
+
+    @property
+    def known(self) -> list[Host]:
+        """All hosts that provisioning left, those that leave included: firewalls know them."""
+        return list(self.inventory.hosts.values())
 
     @property
     def hosts(self) -> list[Host]:
-        return list(self.inventory.hosts.values())
+        """The hosts under test: a host that leaves is not what the site file says, by intent, and
+        may be broken for good."""
+        return leaving.staying(self.known, self.going)
+
+    @property
+    def going(self) -> frozenset[str]:
+        """Names of the hosts that the site file does not name any more."""
+        return leaving.leaving(self.spec.hosts, self.known)
+
+    def by_role(self, role: Role) -> list[Host]:
+        """The hosts of a role that are under test."""
+        return [host for host in self.hosts if host.role == role]
 
     def outside(self, host: Host) -> str:
         """Where everybody meets a host. A lab has private addresses only: what SSH dials there may

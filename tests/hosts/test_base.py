@@ -86,7 +86,7 @@ def test_firewall_is_exactly_the_wanted_rule_set(
 ) -> None:
     """The wanted rules are loaded by the host's own nft in an empty network and printed back, so
     both sides are in the same words."""
-    role = base_role(site.spec.base, me, site.hosts, machine, site.spec.opensearch.door_networks)
+    role = base_role(site.spec.base, me, site.known, machine, site.spec.opensearch.door_networks)
     rules = next(f.content for f in role.files if f.path == RULES)
     text = base64.b64encode(rules).decode()
     again = "unshare -n sh -c 'nft -f - && nft --guid list table inet host'"

@@ -125,5 +125,5 @@ def test_the_operators_machine_reaches_ssh_and_the_gateway(site: Site) -> None:
 
     with ThreadPoolExecutor(max(1, len(site.hosts))) as pool:
         found = pool.map(lambda me: set(knock(site.outside(me), {22, *KNOCKED})), site.hosts)
-        seen = dict(zip(site.inventory.hosts, found, strict=True))
+        seen = {me.name: ports for me, ports in zip(site.hosts, found, strict=True)}
     assert seen == {me.name: open_at(me) for me in site.hosts}

@@ -51,9 +51,9 @@ class Story:
 @pytest.fixture(scope="module")
 def story(site: Site) -> Iterator[Story]:
     """Its word is in the title, a heading, an action, a comment, and a query."""
-    if not site.inventory.by_role("kong"):
+    if not site.by_role("kong"):
         pytest.skip("this site has no gateway")
-    gate = gates.gate(site, site.inventory.by_role("kong")[0])
+    gate = gates.gate(site, site.by_role("kong")[0])
     word = f"verify{secrets.token_hex(8)}"
     made = gate.ask("POST", "/scripts", {
         "title": f"The Tragedie of {word}", "description": f"Enter {word}.", "author": word,
@@ -87,7 +87,7 @@ def test_a_story_is_there_after_a_reboot_of_each_host_in_turn(
     site: Site, story: Story, disruptive: None
 ) -> None:
     """Every host comes back by itself, with its firewall, and the site with it."""
-    for host in (h for role in ("kong", "app", "opensearch") for h in site.inventory.by_role(role)):
+    for host in (h for role in ("kong", "app", "opensearch") for h in site.by_role(role)):
         site.reboot(host)
         until(story.as_written, BACK_S, pause_s=0.3)
         state = site.shell(host)
@@ -114,7 +114,9 @@ def test_no_log_has_a_key_or_a_word_of_a_story(site: Site, story: Story) -> None
         return dict(site.on(host, look, task))
 
     with ThreadPoolExecutor(len(site.hosts)) as pool:
-        answers = dict(zip(site.inventory.hosts, pool.map(found, site.hosts), strict=True))
+        answers = {
+            h.name: seen for h, seen in zip(site.hosts, pool.map(found, site.hosts), strict=True)
+        }
     last, told = len(names) - 1, []
     for host, seen in answers.items():
         assert last in seen["journal"], host
