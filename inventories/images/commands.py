@@ -53,7 +53,7 @@ class _Given:
     def of(cls, env: str | None) -> _Given:
         where = world(env)
         site = load_site(where)
-        return cls(where, site, package_of(site.app, _github(site)))
+        return cls(where, site, package_of(site.app, site.github.repository))
 
     @property
     def named(self) -> str | None:
@@ -165,8 +165,3 @@ def _authority(site: SiteSpec) -> bytes | None:
 def _label(file: Path) -> str:
     root = project_root()
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
-
-
-def _github(site: SiteSpec) -> str | None:
-    """`OWNER/NAME` of the site's repository at GitHub."""
-    return getattr(getattr(site, "github", None), "repository", None)

@@ -105,7 +105,7 @@ def read(raw: bytes, digest: str | None, content_type: str = "") -> Manifest:
     media = str(data.get("mediaType") or content_type.partition(";")[0].strip())
     if media in INDEXES or (media not in IMAGES and isinstance(data.get("manifests"), list)):
         return Manifest(name, "index", children(data))
-    if media not in IMAGES and not isinstance(data.get("layers"), list):
+    if not isinstance(data.get("layers"), list):
         raise Malformed("has a format that is not known here; push the image with a newer builder")
     config = data.get("config")
     if not isinstance(config, Mapping) or not is_digest(str(config.get("digest"))):
@@ -137,7 +137,7 @@ def evidence(data: Mapping[str, Any]) -> frozenset[str]:
 
     The type is looked for in the manifest itself: what GHCR's list of referrers says of it is
     the type of its empty configuration (NVIDIA/aicr issue 1957)."""
-    layers = [x for x in data.get("layers") or () if isinstance(x, Mapping)]
+    layers = [x for x in data["layers"] if isinstance(x, Mapping)]
     types = [str(data.get("artifactType", "")), str(_table(data, "config").get("mediaType", ""))]
     types += [str(layer.get("mediaType", "")) for layer in layers]
     if any(kind.startswith(_SIGNATURES) for kind in types):

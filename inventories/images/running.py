@@ -21,23 +21,23 @@ _TIMEOUT_S = 30  # connecting included
 _AT_ONCE = 4  # hosts
 _LONGEST = 100_000  # bytes of an answer
 _GROUP = re.compile(r"[a-z0-9][a-z0-9_.-]{0,100}", re.ASCII)
-#: Standard library only: it runs on the host. No engine is an answer: nothing runs.
-_SCRIPT = f"""
+_SCRIPT = """
 import http.client, json, socket, sys, urllib.parse
+engine, label, most = {settings}
 found = []
 try:
     call = http.client.HTTPConnection("engine", timeout=20)
     call.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     call.sock.settimeout(20)
-    call.sock.connect({ENGINE_SOCKET!r})
-    query = urllib.parse.quote(json.dumps({{"label": [{LABEL + "group"!r}]}}))
+    call.sock.connect(engine)
+    query = urllib.parse.quote(json.dumps({{"label": [label + "group"]}}))
     call.request("GET", "/containers/json?filters=" + query)
     for item in json.loads(call.getresponse().read()):
         said = item["Labels"]
-        found.append([said.get({LABEL + "group"!r}, ""), said.get({LABEL + "image"!r}, "")])
-except FileNotFoundError:
-    pass
-sys.stdout.write("\\n" + json.dumps(found)[:{_LONGEST}])
+        found.append([said.get(label + "group", ""), said.get(label + "image", "")])
+except (FileNotFoundError, ConnectionRefusedError):
+    pass  # no engine: nothing runs
+sys.stdout.write("\\n" + json.dumps(found)[:most] + "\\n")
 """
 
 
@@ -48,6 +48,12 @@ class Running:
     host: str
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problem: str = ""
+
+
+def script(engine: str = ENGINE_SOCKET) -> str:
+    """What runs on the host, with its standard library only: it lists the running containers of
+    this project by group and image."""
+    return _SCRIPT.format(settings=repr((engine, LABEL, _LONGEST)))
 
 
 def running(hosts: Sequence[str], ssh_config: Path) -> list[Running]:
@@ -63,7 +69,7 @@ def _ask(host: str, ssh_config: Path) -> Running:
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            argv, input=_SCRIPT.encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
+            argv, input=script().encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
         return Running(host, problem=f"no answer within {_TIMEOUT_S} s")

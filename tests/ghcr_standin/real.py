@@ -1,0 +1,206 @@
+"""Debian's docker-registry, as GHCR is: behind TLS, with a token server at the same address.
+
+The registry itself checks every token (a JWT signed by the server's key) and every digest that is
+pushed; contents are pushed by plain PUTs. Anybody gets a token for a public package, only the
+known users one for another.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_pem_x509_certificate
+
+from deploys import x509
+from inventories.lab import machine
+from tests.ghcr_standin.contents import Contents
+
+SERVICE = "ghcr.io"
+_HOP = {"connection", "transfer-encoding", "content-length", "host", "date", "server"}
+
+
+class Real:
+    """A running registry: `host` is its `host:port`, `ca` the file to trust, `log` the requests
+    as (method, path, kind of authorization)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.users = {"someone": "right-token", "ci": "push-token"}
+        self.public: set[str] = set()
+        self.log: list[tuple[str, str, str]] = []
+        now = datetime.now(UTC)
+        authority = x509.new_ca("registry test", now)
+        leaf = x509.new_leaf(
+            authority, x509.subject("registry test", "127.0.0.1"), now,
+            server=True, alternatives=["127.0.0.1"],
+        )  # fmt: skip
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(authority.pem)
+        (folder / "server.pem").write_bytes(leaf.pem)
+        key = folder / "server.key"
+        key.touch(mode=0o600)
+        key.write_bytes(leaf.key_pem)
+        self._key = serialization.load_pem_private_key(leaf.key_pem, None)
+        der = load_pem_x509_certificate(leaf.pem).public_bytes(serialization.Encoding.DER)
+        self._chain = [base64.b64encode(der).decode()]
+        self.front = _Front(self)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "server.pem", key)
+        self.front.socket = context.wrap_socket(self.front.socket, server_side=True)
+        self.host = f"127.0.0.1:{self.front.server_address[1]}"
+        self.inner = ""  # the registry behind, by HTTP
+
+    def token(self, query: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
+        user = self._user(authorization)
+        if authorization and user is None:
+            return 401, {"errors": [{"code": "UNAUTHORIZED"}]}
+        kind, _, rest = query.get("scope", "").partition(":")
+        name, _, actions = rest.rpartition(":")
+        allowed = ["pull"] if user or name in self.public else []
+        allowed += ["push"] if user == "ci" else []
+        granted = [action for action in actions.split(",") if action in allowed]
+        now = int(time.time())
+        claims = {
+            "iss": "standin", "sub": user or "", "aud": SERVICE, "iat": now, "nbf": now - 5,
+            "exp": now + 300, "jti": "x",
+            "access": [{"type": kind, "name": name, "actions": granted}],
+        }  # fmt: skip
+        made = jwt.encode(claims, self._key, "ES256", headers={"x5c": self._chain})  # type: ignore[arg-type]
+        return 200, {"token": made}
+
+    def _user(self, authorization: str) -> str | None:
+        for user, token in self.users.items():
+            if authorization == "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode():
+                return user
+        return None
+
+    def push(self, repository: str, contents: Contents) -> None:
+        """Everything that is not there yet: blobs, manifests, then the tags."""
+        scope = f"repository:{repository}:pull,push"
+        basic = "Basic " + base64.b64encode(b"ci:push-token").decode()
+        _, answer = self.token({"scope": scope}, basic)
+        headers = {"Authorization": f"Bearer {answer['token']}"}
+        with httpx.Client(base_url=self.inner, headers=headers, trust_env=False) as client:
+            for digest, raw in contents.blobs.items():
+                begun = client.post(f"/v2/{repository}/blobs/uploads/").raise_for_status()
+                place = urlsplit(begun.headers["location"])
+                params = {**{k: v[0] for k, v in parse_qs(place.query).items()}, "digest": digest}
+                client.put(place.path, params=params, content=raw).raise_for_status()
+            pairs = [(digest, digest) for digest in contents.manifests]
+            for name, digest in [*pairs, *contents.tags.items()]:
+                media, raw = contents.manifests[digest]
+                client.put(
+                    f"/v2/{repository}/manifests/{name}",
+                    content=raw,
+                    headers={"Content-Type": media},
+                ).raise_for_status()
+
+
+class _Front(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, real: Real) -> None:
+        self.real = real
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is not a defect of the server."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Front
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal."""
+
+    def do_GET(self) -> None:
+        real = self.server.real
+        authorization = self.headers.get("Authorization", "")
+        real.log.append((self.command, self.path, authorization.partition(" ")[0].lower()))
+        parts = urlsplit(self.path)
+        if parts.path == "/token":
+            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+            status, data = real.token(query, authorization)
+            self._send(status, {"Content-Type": "application/json"}, json.dumps(data).encode())
+            return
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
+        answer = httpx.get(real.inner + self.path, headers=headers, trust_env=False)
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
+        self._send(answer.status_code, kept, answer.content)
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[Real]:
+    """The registry, running and empty, until the end of the block."""
+    program = machine.unpacked("docker-registry", lambda _: None) / "usr/bin/docker-registry"
+    real = Real(folder)
+    thread = threading.Thread(target=real.front.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    token = {
+        "realm": f"https://{real.host}/token", "service": SERVICE, "issuer": "standin",
+        "rootcertbundle": str(real.ca),
+    }  # fmt: skip
+    settings = {
+        "version": 0.1,
+        "log": {"level": "info", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": "127.0.0.1:0", "secret": "x" * 32},
+        "auth": {"token": token},
+    }
+    (folder / "config.yml").write_text(json.dumps(settings))  # JSON is YAML
+    log = folder / "registry.log"
+    with log.open("wb") as stream:
+        running = subprocess.Popen(
+            [program, "serve", folder / "config.yml"], stdout=stream, stderr=stream
+        )
+    try:
+        real.inner = f"http://{_listens(log, running)}"
+        yield real
+    finally:
+        running.kill()
+        running.wait()
+        real.front.shutdown()
+        real.front.server_close()
+        thread.join(5)
+
+
+def _listens(log: Path, running: subprocess.Popen[bytes]) -> str:
+    """The address that the registry has chosen, from its log."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and running.poll() is None:
+        for line in log.read_text(errors="replace").splitlines():
+            if "listening on " in line:
+                return (
+                    line.split("listening on ")[1]
+                    .split('"')[0]
+                    .strip()
+                    .replace("[::]", "127.0.0.1")
+                )
+        time.sleep(0.05)
+    raise AssertionError(f"the registry did not start: {log.read_text(errors='replace')[-2000:]}")
