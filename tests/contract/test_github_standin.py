@@ -86,7 +86,7 @@ def test_secrets_arrive_byte_for_byte(hub: Hub, value: str, place: str) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_any_text_arrives_as_secret_and_as_variable(hub: Hub, value: str) -> None:
@@ -198,6 +198,25 @@ def test_lists_of_more_than_a_page_come_whole(hub: Hub) -> None:
         assert len({s.name for s in there.get_secrets()}) == 100
         assert len({e.name for e in there.get_environments()}) == 120
         assert there.get_variables().totalCount == there.get_environments().totalCount == 120
+
+
+def test_a_page_has_a_most_whatever_is_asked(hub: Hub) -> None:
+    """100 rows, and 30 variables: who reads one page only misses the rest, here as there."""
+    there = repo(hub)
+    there.create_variable("V", "x")
+    hub.repository.variables.held |= {
+        f"V{n}": hub.repository.variables.held["V"] for n in range(40)
+    }
+    for n in range(120):
+        hub.world.add_environment(hub.repository, f"e{n}")
+    path = f"/repos/{hub.repository.full_name}"
+    for below, name, sizes in [
+        ("/actions/variables", "variables", {"": 10, "5": 5, "100": 30}),
+        ("/environments", "environments", {"": 30, "99": 99, "1000": 100}),
+    ]:
+        for size, rows in sizes.items():
+            answer = ask(hub, "GET", path + below, hub.token, params={"per_page": size}).json()
+            assert len(answer[name]) == rows
 
 
 @given(
@@ -493,12 +512,17 @@ def test_the_log_and_the_answers_hold_no_value_and_no_token(hub: Hub) -> None:
 
 
 def test_two_of_them_share_nothing_and_listen_here_only(hub: Hub) -> None:
-    with standin() as other:
+    with standin() as other, requests.Session() as kept:
+        kept.get(other.url, timeout=5)
+        other.log.clear()
         assert other.url != hub.url
         repo(other).create_secret("X", "v")
         assert hub.log == []
         key_ids = {hub.repository.secrets.key_id, other.repository.secrets.key_id}
         assert len(key_ids) == 2
         assert other.server.server_address[0] == "127.0.0.1"
+        other.server.end()
+        with pytest.raises(requests.ConnectionError):  # also over the connection that was kept
+            kept.get(other.url, timeout=5)
     with pytest.raises(requests.ConnectionError):
-        requests.get(other.url, timeout=1)
+        requests.get(other.url, timeout=5)

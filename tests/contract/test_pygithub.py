@@ -345,10 +345,12 @@ def test_no_value_and_no_token_in_logs_at_any_level(
     there = repo(hub)
     own = logging.getLogger("github")
     own.addHandler(caplog.handler)  # also where our code has told it not to pass lines on
-    with caplog.at_level(logging.DEBUG, "github"):
-        there.create_secret("A", "planted-secret")
-        there.create_variable("B", "planted-variable")
-    own.removeHandler(caplog.handler)
+    try:
+        with caplog.at_level(logging.DEBUG, "github"):
+            there.create_secret("A", "planted-secret")
+            there.create_variable("B", "planted-variable")
+    finally:
+        own.removeHandler(caplog.handler)
     assert "planted-secret" not in caplog.text
     assert hub.token not in caplog.text
     assert "planted-variable" in caplog.text

@@ -160,7 +160,5 @@ def standin(
     try:
         yield hub
     finally:
-        hub.server.closing.set()
-        hub.server.shutdown()
-        hub.server.server_close()
+        hub.server.end()
         thread.join(5)

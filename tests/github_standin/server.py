@@ -6,6 +6,7 @@ that is reset, not closed politely, where a test planned it. Listens on loopback
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -41,7 +42,25 @@ class Server(ThreadingHTTPServer):
         self.hub = hub
         self.lock = threading.Lock()
         self.closing = threading.Event()
+        self.open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def end(self) -> None:
+        """Stop listening, and hang up on clients that kept their connection for later."""
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is not a defect of the server."""

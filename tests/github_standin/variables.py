@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tests.github_standin import limits
 from tests.github_standin.access import Need
 from tests.github_standin.routes import Call, Handler, route
-from tests.github_standin.wire import Refused, Reply, error, not_found
+from tests.github_standin.wire import Refused, Reply, error, not_found, number
 from tests.github_standin.world import Held, Variables
 
 
@@ -68,7 +68,7 @@ def delete(call: Call, variables: Variables) -> Reply:
 
 def listed(call: Call, variables: Variables) -> Reply:
     """Ten a page unless asked otherwise, and never more than 30: rules of this list alone."""
-    if int(call.query.get("per_page", "10") or 10) > 30:
+    if number(call.query, "per_page", 10) > 30:
         call.query["per_page"] = "30"
     rows = [shown(name, variables.held[name]) for name in variables.names()]
     return call.listing("variables", rows, per_page=10)
