@@ -103,6 +103,7 @@ def start(call: Call, known: Workflow, branch: str) -> dict[str, Any]:
         "workflow_url": f"{call.base}/repos/{name}/actions/workflows/{known.id}",
     }
     known.runs.append(run)
+    known.late[number] = known.lag
     return run
 
 
@@ -130,13 +131,11 @@ def filtered(call: Call, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @route("GET", ACTIONS + "/workflows/{workflow}/runs", READ)
 def runs_of_one(call: Call) -> Reply:
-    """A new run may be missing from the first lists: `lag` of the workflow counts them down."""
+    """A new run may be missing from the first lists; what was once seen stays."""
     known = wanted(call)
-    runs = known.runs
-    if known.lag > 0:
-        known.lag -= 1
-        runs = runs[:-1]
-    return call.listing("workflow_runs", filtered(call, runs))
+    there = [run for run in known.runs if not known.late.get(run["id"])]
+    known.late = {number: left - 1 for number, left in known.late.items() if left > 1}
+    return call.listing("workflow_runs", filtered(call, there))
 
 
 @route("GET", ACTIONS + "/runs", READ)

@@ -107,7 +107,7 @@ class Environment:
 
 @dataclass
 class Workflow:
-    """A workflow file; `runs` newest last. The next `lag` lists leave the newest run out."""
+    """A workflow file; `runs` newest last. Each new run is missing from `lag` lists first."""
 
     file: str
     name: str = "images"
@@ -116,6 +116,7 @@ class Workflow:
     dispatchable: bool = True
     inputs: tuple[str, ...] = ()
     lag: int = 0
+    late: dict[int, int] = field(default_factory=dict)  # run: lists it is still missing from
     runs: list[dict[str, Any]] = field(default_factory=list)
 
 
