@@ -10,6 +10,7 @@ are in no message. Paths are relative, so that no address in an answer ever gets
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +36,11 @@ TIMEOUT_S = 30
 #: GitHub asks for a second between writes ("Best practices for using the REST API").
 PAUSE_S = 1.0
 Json = dict[str, Any]
+
+# PyGithub 2.10 writes its log to stderr by a handler of its own; what a person sees is ours.
+_log = logging.getLogger("github")
+for _handler in list(_log.handlers):
+    _log.removeHandler(_handler)
 
 
 def api_address() -> str:

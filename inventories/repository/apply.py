@@ -40,8 +40,9 @@ def carry_out(
     """Write and remove what `plan` says. Returns how many names that were."""
     haves = {f.level: f for f in found}
     levels = sorted({i.level for i in plan.pending} | {REPOSITORY})
+    wants = {level: values.wanted.get(level, Wanted(level)) for level in levels}
     begun = {  # all of them first: refuses before anything is written
-        level: records.before(plan, level, haves[level].record, key_id) for level in levels
+        level: records.before(plan, wants[level], haves[level], key_id) for level in levels
     }
     for level in levels:
         have, todo = haves[level], plan.of(level)
@@ -56,8 +57,7 @@ def carry_out(
         if any(i.sort != "environment" for i in todo):
             touched = any(i.sort == "secret" and i.will == "write" for i in todo)
             updated: Mapping[str, str] = hub.updated(level) if touched else {}
-            want = values.wanted.get(level, Wanted(level))
-            done = records.after(plan, level, begun[level], want, updated)
+            done = records.after(plan, wants[level], begun[level], updated)
             _record(hub, have, begun[level], done, exists)
     return len(plan.pending)
 

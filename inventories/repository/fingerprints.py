@@ -2,7 +2,8 @@
 
 A secret cannot be read back. Its fingerprint is an HMAC-SHA256 of level, name and value under a
 key that stays on the operator's machine: who reads the record cannot try values against it.
-The record is one variable per level; `""` as fingerprint marks a write that was begun.
+The record is one variable per level; `""` as fingerprint marks a write that was begun. Texts of
+variables are no secret and are recorded by a plain digest.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from types import MappingProxyType
 
 from deploys.secrets import Secret
 
 FORMAT = 1
-_NOTHING: Mapping[str, Entry] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One secret as written: its fingerprint, and GitHub's `updated_at` right after."""
+    """One secret as written: its fingerprint, and GitHub's `updated_at` right after. Of a write
+    that was begun: no fingerprint, and the `updated_at` from before it."""
 
     fingerprint: str = ""
     updated_at: str = ""
@@ -38,8 +38,8 @@ class Record:
     """All that was written from here to one level, under the key named by `key_id`."""
 
     key_id: str = ""
-    secrets: Mapping[str, Entry] = field(default_factory=lambda: _NOTHING)
-    variables: frozenset[str] = frozenset()
+    secrets: Mapping[str, Entry] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)  # name -> digest of its text
     environments: frozenset[str] = frozenset()  # the repository's level only
 
 
@@ -47,6 +47,11 @@ def fingerprint(key: Secret, level: str, name: str, value: Secret) -> str:
     """64 hex digits. Parts are preceded by their length, so that none can pass for another."""
     parts = (b"fingerprint", level.encode(), name.encode(), value.reveal())
     return _keyed(key, parts).hexdigest()
+
+
+def digest(text: str) -> str:
+    """What tells one text of a variable from another: 32 hex digits."""
+    return sha256(text.encode()).hexdigest()[:32]
 
 
 def key_id(key: Secret) -> str:
@@ -67,7 +72,7 @@ def dump(record: Record) -> str:
         "format": FORMAT,
         "key": record.key_id,
         "secrets": {n: [e.fingerprint, e.updated_at] for n, e in record.secrets.items()},
-        "variables": sorted(record.variables),
+        "variables": dict(record.variables),
         "environments": sorted(record.environments),
     }
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
@@ -85,8 +90,8 @@ def parse(text: str | None) -> Record:
             if not (isinstance(mark, str) and isinstance(at, str)):
                 return Record()
             entries[name] = Entry(mark, at)
-        variables, environments = frozenset(data["variables"]), frozenset(data["environments"])
-        if not all(isinstance(n, str) for n in (data["key"], *variables, *environments)):
+        variables, environments = dict(data["variables"]), frozenset(data["environments"])
+        if not all(isinstance(n, str) for n in (data["key"], *variables.values(), *environments)):
             return Record()
         return Record(data["key"], entries, variables, environments)
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -34,7 +34,9 @@ class Hub:
         request comes first: it tells a wrong token or name from everything else."""
         what = f"read the repository {self.name}"
         found = self._client.get(Request("GET", self._root, what, "Metadata: read"))
-        now = str(found.get("full_name", ""))
+        now = found.get("full_name")
+        if not isinstance(now, str):
+            raise self._client.odd(what)
         if now.lower() != self.name.lower():
             raise ProvisionError(
                 f"the repository {self.name} is called {now} now",

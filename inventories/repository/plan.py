@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inventories.repository.fingerprints import Record, parse
+from inventories.repository.fingerprints import Record, digest, parse
 from inventories.repository.names import RECORD
 
 Sort = Literal["environment", "secret", "variable"]
@@ -98,8 +98,8 @@ def _secrets(want: Wanted, have: Found, key_id: str, prune: bool) -> Iterator[It
         if name not in want.secrets:
             if entry is None:
                 kind, will, why = "unknown", "", "not written from here"
-            elif not entry.begun and entry.updated_at != at:
-                kind, will, why = "unknown", "", f"changed at GitHub since ({at})"
+            elif entry.updated_at != at:  # perhaps somebody else's by now
+                kind, will, why = "unknown", "", f"changed at GitHub on {at}"
             else:
                 kind, will, why = "remove", "remove" if prune else "", "no longer in site.toml"
         elif at is None:
@@ -127,7 +127,9 @@ def _variables(want: Wanted, have: Found, prune: bool) -> Iterator[Item]:
         why = ""
         if name not in want.variables:
             kind, why = "unknown", "not written from here"
-            if name in ours:
+            if name in ours and ours[name] != digest(have.variables[name]):
+                why = "changed at GitHub since it was written from here"
+            elif name in ours:
                 kind, will, why = "remove", "remove" if prune else "", "no longer in site.toml"
         elif name not in have.variables:
             kind, will = "add", "write"
