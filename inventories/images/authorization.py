@@ -70,7 +70,8 @@ class Authorization:
                 return False
             self._header = self._next(self._challenge, is_first=tried is None)
             self._worked = False
-            return self._header != tried
+            # A renewed token may read like the old one; the caller's tries are counted.
+            return self._challenge.scheme == "bearer" or self._header != tried
 
     def _next(self, wanted: Challenge, *, is_first: bool) -> str | None:
         may_be_anonymous = wanted.scheme == "bearer" and self._login is None

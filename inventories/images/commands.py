@@ -70,7 +70,8 @@ class _Given:
             token = trust.registry_token(self.site)
         except SecretError as problem:
             raise ProvisionError(
-                f"{self.package} is not public, and its token is not at hand: {problem}"
+                f"{self.package} is not public, and its token is not at hand: {problem}",
+                "put it there, then run the command again",
             ) from None
         if token is None:
             return None

@@ -42,12 +42,13 @@ class Real:
         self.folder = folder
         self.users = {"someone": "right-token", "ci": "push-token"}
         self.public: set[str] = set()
+        self.blobs_elsewhere = False  # GHCR sends them from another host, by a signed address
         self.log: list[tuple[str, str, str]] = []
         now = datetime.now(UTC)
         authority = x509.new_ca("registry test", now)
         leaf = x509.new_leaf(
             authority, x509.subject("registry test", "127.0.0.1"), now,
-            server=True, alternatives=["127.0.0.1"],
+            server=True, alternatives=["127.0.0.1", "localhost"],
         )  # fmt: skip
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(authority.pem)
@@ -65,23 +66,35 @@ class Real:
         self.host = f"127.0.0.1:{self.front.server_address[1]}"
         self.inner = ""  # the registry behind, by HTTP
 
-    def token(self, query: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
+    def token(self, scopes: list[str], authorization: str) -> tuple[int, dict[str, Any]]:
         user = self._user(authorization)
         if authorization and user is None:
             return 401, {"errors": [{"code": "UNAUTHORIZED"}]}
-        kind, _, rest = query.get("scope", "").partition(":")
-        name, _, actions = rest.rpartition(":")
-        allowed = ["pull"] if user or name in self.public else []
-        allowed += ["push"] if user == "ci" else []
-        granted = [action for action in actions.split(",") if action in allowed]
+        access = []
+        for scope in scopes:
+            kind, _, rest = scope.partition(":")
+            name, _, actions = rest.rpartition(":")
+            allowed = ["pull"] if user or name in self.public else []
+            allowed += ["push"] if user == "ci" else []
+            granted = [action for action in actions.split(",") if action in allowed]
+            access.append({"type": kind, "name": name, "actions": granted})
         now = int(time.time())
         claims = {
             "iss": "standin", "sub": user or "", "aud": SERVICE, "iat": now, "nbf": now - 5,
-            "exp": now + 300, "jti": "x",
-            "access": [{"type": kind, "name": name, "actions": granted}],
+            "exp": now + 300, "jti": "x", "access": access,
         }  # fmt: skip
         made = jwt.encode(claims, self._key, "ES256", headers={"x5c": self._chain})  # type: ignore[arg-type]
         return 200, {"token": made}
+
+    def bearer(self, scope: str) -> str:
+        """What the pusher's header says."""
+        basic = "Basic " + base64.b64encode(b"ci:push-token").decode()
+        return f"Bearer {self.token([scope], basic)[1]['token']}"
+
+    def signed(self, path: str) -> str:
+        """The right to read one blob, which its address stands for elsewhere."""
+        repository = path.removeprefix("/v2/").partition("/blobs/")[0]
+        return self.bearer(f"repository:{repository}:pull")
 
     def _user(self, authorization: str) -> str | None:
         for user, token in self.users.items():
@@ -91,10 +104,7 @@ class Real:
 
     def push(self, repository: str, contents: Contents) -> None:
         """Everything that is not there yet: blobs, manifests, then the tags."""
-        scope = f"repository:{repository}:pull,push"
-        basic = "Basic " + base64.b64encode(b"ci:push-token").decode()
-        _, answer = self.token({"scope": scope}, basic)
-        headers = {"Authorization": f"Bearer {answer['token']}"}
+        headers = {"Authorization": self.bearer(f"repository:{repository}:pull,push")}
         with httpx.Client(base_url=self.inner, headers=headers, trust_env=False) as client:
             for digest, raw in contents.blobs.items():
                 begun = client.post(f"/v2/{repository}/blobs/uploads/").raise_for_status()
@@ -134,17 +144,35 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         real = self.server.real
         authorization = self.headers.get("Authorization", "")
-        real.log.append((self.command, self.path, authorization.partition(" ")[0].lower()))
+        where = "https://localhost" if self._is_elsewhere() else ""
+        real.log.append((self.command, where + self.path, authorization.partition(" ")[0].lower()))
         parts = urlsplit(self.path)
         if parts.path == "/token":
-            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            status, data = real.token(query, authorization)
+            status, data = real.token(parse_qs(parts.query).get("scope", []), authorization)
             self._send(status, {"Content-Type": "application/json"}, json.dumps(data).encode())
             return
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
-        answer = httpx.get(real.inner + self.path, headers=headers, trust_env=False)
+        headers = httpx.Headers([(k, v) for k, v in self.headers.items() if k.lower() not in _HOP])
+        if "/blobs/" in self.path and real.blobs_elsewhere and not self._is_elsewhere():
+            check = httpx.head(real.inner + self.path, headers=headers, trust_env=False)
+            place = f"https://localhost:{self.server.server_address[1]}{self.path}"
+            status = 307 if check.status_code == 200 else check.status_code
+            kept = {k: v for k, v in check.headers.items() if k.lower() not in _HOP}
+            self._send(status, kept | {"Location": place}, b"")
+            return
+        if self._is_elsewhere():
+            headers["Authorization"] = real.signed(parts.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else None
+        answer = httpx.request(
+            self.command, real.inner + self.path, headers=headers, content=body, trust_env=False
+        )
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
         self._send(answer.status_code, kept, answer.content)
+
+    do_HEAD = do_PUT = do_POST = do_GET
+
+    def _is_elsewhere(self) -> bool:
+        return self.headers.get("Host", "").startswith("localhost")
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -152,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body if self.command != "HEAD" else b"")
 
 
 @contextmanager

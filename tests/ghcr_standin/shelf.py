@@ -19,8 +19,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.ghcr_standin.contents import Contents
 
-ANONYMOUS, OWN = "anonymous-token", "own-token"
-
 
 @dataclass
 class Fault:
@@ -47,6 +45,9 @@ class Shelf:
         self.faults: list[Fault] = []
         self.log: list[tuple[str, str]] = []  # path with query, kind of authorization
         self.realm = ""  # "": the right one
+        self.tokens: dict[str, bool] = {}  # those that are valid -> whether for a user
+        self.issued = 0
+        self.expires_after = 0  # requests for content until every token has run out, once
         self.server = _Server(self)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
@@ -101,16 +102,25 @@ class Shelf:
         if query.get("scope") != wanted or query.get("service") != "ghcr.io":
             return 400, {}, _error("UNSUPPORTED")
         if self._is_user(authorization):
-            return 200, {}, _json({"token": OWN})
+            return 200, {}, self._issue(True)
         if authorization or not self.public:
             return 401, {}, _error("UNAUTHORIZED")
-        return 200, {}, _json({"token": ANONYMOUS})
+        return 200, {}, self._issue(False)
+
+    def _issue(self, for_user: bool) -> bytes:
+        self.issued += 1
+        self.tokens[f"token-{self.issued}"] = for_user
+        return _json({"token": f"token-{self.issued}"})
 
     def _may(self, authorization: str) -> bool:
         if self.scheme == "basic":
             return self._is_user(authorization)
-        allowed = {f"Bearer {OWN}"} | ({f"Bearer {ANONYMOUS}"} if self.public else set())
-        return authorization in allowed
+        if self.expires_after:
+            self.expires_after -= 1
+            if not self.expires_after:
+                self.tokens.clear()
+        for_user = self.tokens.get(authorization.removeprefix("Bearer "))
+        return for_user is not None and (for_user or self.public)
 
     def _is_user(self, authorization: str) -> bool:
         known = (f"{user}:{token}".encode() for user, token in self.users.items())
@@ -155,14 +165,13 @@ class _Handler(BaseHTTPRequestHandler):
                 fault.times -= 1
                 if not fault.times:
                     shelf.faults.remove(fault)
+                answer = (fault.status, fault.headers, fault.body)
+            else:
+                answer = shelf.answer(self.path, authorization)
         if fault is not None and fault.status == 0:
             self.close_connection = True
             return
-        status, headers, body = (
-            shelf.answer(self.path, authorization)
-            if fault is None
-            else (fault.status, fault.headers, fault.body)
-        )
+        status, headers, body = answer
         self.send_response(status)
         for name, value in ({"Content-Type": "application/json"} | headers).items():
             self.send_header(name, value)
