@@ -31,6 +31,7 @@ from story_services.common.store.documents import (
     read_search,
 )
 from story_services.common.store.outcomes import Failure, Kind, judge, outcome_of
+from story_services.common.store.refreshing import Refreshing
 from story_services.common.store.requests import Reads
 from story_services.common.store.writes import Writes
 
@@ -93,6 +94,7 @@ class Store:
         small, large = settings.store_deadline, settings.bulk_deadline
         self._reads = Reads(self._send, small, max(small, large))
         self._writes = Writes(self._reads)
+        self._refreshing = Refreshing(self._reads.refresh, self._reads.patience)
 
     # Reads
 
@@ -161,7 +163,7 @@ class Store:
     async def refresh(self, index: str) -> None:
         """Let searches find everything that was written before this call."""
         with self._told("refresh"):
-            await self._reads.refresh(self.name(index))
+            await self._refreshing(self.name(index))
 
     # Writes
 
@@ -240,6 +242,7 @@ class Store:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._refreshing.end()
         await self._client.close()
 
     @contextmanager

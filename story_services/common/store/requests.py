@@ -94,8 +94,8 @@ class Reads:
         path, body = f"/{index}/_count", {"query": query}
         return int((await self._read("POST", path, body, {}, self.patience(), _complete))["count"])
 
-    async def refresh(self, index: str) -> None:
-        await self._read("POST", f"/{index}/_refresh", None, {}, self.patience(), _complete)
+    async def refresh(self, index: str, patience: Patience) -> None:
+        await self._read("POST", f"/{index}/_refresh", None, {}, patience, _complete)
 
     async def health(
         self, prefix: str, aliases: Sequence[str], names: Sequence[str]
