@@ -80,6 +80,10 @@ def command(places: Places, heap_mb: int, marker: str) -> list[str]:
         f"-XX:MaxDirectMemorySize={heap_mb * 1024 * 1024 // 2}",
         # The second compiler would cost as much processor time as the whole start, and 50 MB.
         "-XX:TieredStopAtLevel=1",
+        # As in production: code and classes that grow do not stop the node for a full collection.
+        "-XX:ReservedCodeCacheSize=64m",
+        "-XX:SweeperThreshold=100",
+        "-XX:MetaspaceSize=96m",
         "-XX:+UseSerialGC",
         "-XX:-UsePerfData",  # leaves files in /tmp
         "-XX:+ExitOnOutOfMemoryError",

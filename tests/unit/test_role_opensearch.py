@@ -98,6 +98,9 @@ def test_micro_gets_one_compiler_and_the_serial_collector() -> None:
     assert "-Xms352m\n-Xmx352m\n" in options
     assert "-XX:+UseSerialGC" in options
     assert "-XX:TieredStopAtLevel=1" in options
+    # Compiled code and classes that grow are no reason to collect the whole heap.
+    assert "-XX:ReservedCodeCacheSize=64m\n-XX:SweeperThreshold=100\n" in options
+    assert "-XX:MetaspaceSize=96m" in options
     assert settings_of(search_role(ALONE))["indices.breaker.total.use_real_memory"] is False
 
 
@@ -107,6 +110,7 @@ def test_larger_machine_gets_both_compilers_and_g1() -> None:
     assert "-Xmx1888m" in options
     assert "-XX:+UseG1GC" in options
     assert "TieredStopAtLevel" not in options
+    assert "SweeperThreshold" not in options
     assert "indices.breaker.total.use_real_memory" not in settings_of(role)
     assert role.notes == ()
 
