@@ -3,7 +3,8 @@
 The amounts are measured, not guessed: 150 MiB for the OS, 230 MiB of native memory for the node
 with the C1 compiler only (310 with C2), and a tenth of the machine, at least 48 MiB, for the
 page cache. Of the 230, 194 were in use with 24 of compiled code; its cache may take 58 before it
-is collected (templates/opensearch/jvm.options.j2). The machine's memory is always what /proc/meminfo says, never a size's name.
+is collected (templates/opensearch/jvm.options.j2). The machine's memory is always what
+/proc/meminfo says, never a size's name.
 """
 
 from __future__ import annotations
