@@ -22,8 +22,8 @@ Say = Callable[[str], None]
 def look(hub: Hub, wanted: Iterable[str]) -> list[Found]:
     """What GitHub has of every level that is wanted or was ever written to from here."""
     repository = hub.found(REPOSITORY)
-    there = {name.lower() for name in hub.environments()}
     names = {*wanted, *repository.record.environments} - {REPOSITORY}
+    there = {name.lower() for name in hub.environments()} if names else set()
     unique = {n.lower(): n for n in sorted(names, key=lambda n: n in set(wanted))}
     return [
         repository,
@@ -50,7 +50,7 @@ def carry_out(
             hub.create_environment(level)
             say(f"environment {level} made")
         exists = _record(hub, have, have.record, begun[level], RECORD in have.variables)
-        for item in todo:
+        for item in sorted(todo, key=lambda i: i.will != "remove"):  # room for what comes
             _one(hub, item, have, values)
             if item.sort != "environment":
                 say(item_line(item).strip())

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from inventories.repository import names
 from inventories.repository.fingerprints import Record, digest, parse
 from inventories.repository.names import RECORD
 
@@ -86,6 +87,26 @@ def make_plan(
         items += _secrets(want, have, key_id, prune)
         items += _variables(want, have, prune)
     return Plan(tuple(sorted(items)))
+
+
+def too_many(plan: Plan, found: Iterable[Found]) -> list[str]:
+    """Levels that would hold more than GitHub takes, with what others put there: one line each."""
+    haves = {f.level: f for f in found}
+    lines = []
+    for level in sorted({i.level for i in plan.pending}):
+        have = haves.get(level, Found(level, exists=False))
+        most = names.MAX_VARIABLES if level == REPOSITORY else names.MAX_ENVIRONMENT_VARIABLES
+        for sort, there, limit in (
+            ("secret", set(have.secrets), names.MAX_SECRETS),
+            ("variable", {*have.variables, RECORD}, most),
+        ):
+            todo = [i for i in plan.of(level) if i.sort == sort]
+            gone = {i.name for i in todo if i.will == "remove"}
+            count = len((there | {i.name for i in todo}) - gone)
+            if count > limit and any(i.kind == "add" for i in todo):
+                where = f"the environment {level}" if level else "the repository"
+                lines.append(f"{where} would have {count} {sort}s; GitHub takes {limit} at most")
+    return lines
 
 
 def _secrets(want: Wanted, have: Found, key_id: str, prune: bool) -> Iterator[Item]:

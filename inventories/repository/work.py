@@ -10,7 +10,7 @@ import json
 import sys
 from dataclasses import dataclass
 
-from inventories.errors import ProvisionError
+from inventories.errors import PlanRefused, ProvisionError
 from inventories.github import API, VARIABLE, Client, api_address
 from inventories.limits import limits
 from inventories.progress import Progress
@@ -18,7 +18,7 @@ from inventories.repository import apply as applying
 from inventories.repository.dispatch import Dispatcher
 from inventories.repository.fingerprints import key_id
 from inventories.repository.hub import Hub
-from inventories.repository.plan import Found, Plan, make_plan
+from inventories.repository.plan import Found, Plan, make_plan, too_many
 from inventories.repository.text import plan_json, plan_lines
 from inventories.repository.values import Values, read_values, record_key, token
 from inventories.spec import SiteSpec, load_site
@@ -118,6 +118,10 @@ def _look(session: Session, *, prune: bool, make_key: bool) -> Looked:
     hub.check()
     found = applying.look(hub, values.wanted)
     made = make_plan(values.wanted.values(), found, key_id(key), prune=prune)
+    if problems := too_many(made, found):
+        raise PlanRefused(
+            "\n".join(problems), "remove some at GitHub or from inventories/site.toml, then again"
+        )
     return Looked(made, found, values, hub, key_id(key))
 
 

@@ -39,6 +39,7 @@ class Desk:
     capture: pytest.CaptureFixture[str]
     planted: list[bytes] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
 
     @property
     def repo(self) -> Repository:
@@ -119,12 +120,39 @@ def tls_server(folder: Path) -> Iterator[int]:
         thread.join(5)
 
 
+class Keep(logging.Handler):
+    """Every line of every log, as a person who turns all of them on would get it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@contextmanager
+def logs_on(lines: list[str]) -> Iterator[None]:
+    """All logs at DEBUG, into `lines`."""
+    keep, before = Keep(lines), {}
+    for name in ("", "github", "urllib3", "requests"):
+        logger = logging.getLogger(name)
+        before[logger] = logger.level
+        logger.setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(keep)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(keep)
+        for logger, level in before.items():
+            logger.setLevel(level)
+
+
 @contextmanager
 def made_desk(
     folder: Path,
     patch: pytest.MonkeyPatch,
     capture: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Desk]:
     with standin("Fountain/story") as hub:
         project = Project(folder)
@@ -139,16 +167,10 @@ def made_desk(
             patch.setenv(name, value)
         desk = Desk(hub, project, patch, capture, planted=[hub.token.encode()])
         desk.want("")
-        caplog.set_level(logging.DEBUG)
-        for logger in ("github", "urllib3", "requests"):
-            caplog.set_level(logging.DEBUG, logger=logger)
-        yield desk
-        everything = "\n".join([*desk.shown, *(repr(r.__dict__) for r in caplog.records)])
-        everything += caplog.text
+        with logs_on(desk.logged):
+            yield desk
+        everything = "\n".join([*desk.shown, *desk.logged])
         for raw in desk.planted:
-            for form in {
-                raw.decode(errors="replace"),
-                repr(raw)[2:-1],
-                json.dumps(raw.decode(errors="replace"))[1:-1],
-            }:
-                assert form[:2000] not in everything, "a planted value was shown"
+            text = raw.decode(errors="replace")
+            for form in (text, repr(raw)[2:-1], json.dumps(text)[1:-1]):
+                assert form[:2000] not in everything, "a planted value was shown or logged"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from inventories.repository.names import MAX_BYTES, RECORD
-from tests.provision.github_support import Desk, made_desk
+from tests.github_standin.world import Held
+from tests.provision.github_support import ROOT, Desk, made_desk
+
+STAMP = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
@@ -18,9 +24,8 @@ def desk(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd, caplog) as made:
+    with made_desk(tmp_path, monkeypatch, capfd) as made:
         yield made
 
 
@@ -47,6 +52,7 @@ def test_values_arrive_byte_for_byte(desk: Desk) -> None:
         assert desk.repo.secrets.plain(name) == value.encode()
         assert desk.repo.environments["publish"].secrets.plain(name) == value.encode()
     assert len(desk.repo.secrets.plain("LARGE")) == MAX_BYTES
+    assert any("actions/secrets/LINES" in line for line in desk.logged)  # logs were on
     assert desk.repo.variables.value("TEXT") == 'a\nb "c" ä'
 
 
@@ -149,9 +155,8 @@ def test_only_what_was_written_from_here_is_removed(desk: Desk) -> None:
     )
     desk.apply()
     stamp = desk.hub.world.clock.stamp()
-    held = type(desk.repo.secrets.held["OURS"])
-    desk.repo.secrets.held["THEIRS"] = held(b"x", stamp, stamp)
-    desk.repo.variables.held["YOURS"] = held(b"x", stamp, stamp)
+    desk.repo.secrets.held["THEIRS"] = Held(b"x", stamp, stamp)
+    desk.repo.variables.held["YOURS"] = Held(b"x", stamp, stamp)
     desk.want("")
     expected = {"OURS": "remove", "MINE": "remove", "publish/OURS": "remove"}
     expected |= {"THEIRS": "unknown", "YOURS": "unknown"}
@@ -254,3 +259,65 @@ def test_values_are_in_no_argument_and_no_environment_of_a_child(desk: Desk) -> 
     assert b"spy.py" in seen
     for value in (b"value-that-lies-in-a-file", b"value-that-the-spy-prints"):
         assert value not in seen
+
+
+def test_no_room_is_told_before_anything_is_written(desk: Desk) -> None:
+    """GitHub would refuse the 101st, with half of the others written."""
+    desk.secret("ONE", "value-of-the-first")
+    for number in range(99):
+        desk.hub.repository.secrets.held[f"THEIRS_{number}"] = Held(b"x", STAMP, STAMP)
+    desk.want('[github.secrets]\nA = { env = "ONE" }\nB = { env = "ONE" }\n')
+    for command in (["plan"], ["apply", "--yes"]):
+        said = desk.run(*command)
+        assert said.code == 1
+        assert "the repository would have 101 secrets; GitHub takes 100 at most" in said.err
+    assert desk.hub.writes == 0
+    desk.want('[github.secrets]\nA = { env = "ONE" }\n')
+    desk.apply()
+    desk.want('[github.secrets]\nZ = { env = "ONE" }\n')
+    desk.apply("--prune")  # one goes before the other comes
+    assert len(desk.repo.secrets.held) == 100
+
+
+def test_nothing_of_environments_is_asked_without_any(desk: Desk) -> None:
+    """A token without Actions: read is enough then."""
+    token = desk.hub.world.tokens[desk.hub.token]
+    token.permissions = {"metadata": "read", "secrets": "write", "variables": "write"}
+    desk.repo.private = True
+    desk.want('[github.variables]\nA = "x"\n')
+    desk.apply()
+    assert not desk.hub.requests("*", "environments")
+
+
+@pytest.mark.parametrize(("typed", "writes"), [("yes", True), ("y", False), ("", False)])
+def test_at_a_terminal_only_yes_is_yes(desk: Desk, typed: str, writes: bool) -> None:
+    desk.want('[github.variables]\nA = "x"\n')
+    argv = ["-m", "inventories.provision", "github", "apply"]
+    child = pexpect.spawn(
+        sys.executable, argv, cwd=str(ROOT), env=dict(os.environ), encoding="utf-8", timeout=60
+    )
+    child.logfile_read = (seen := io.StringIO())
+    child.expect("Type yes to write this to Fountain/story: ")
+    assert "variable A: add" in seen.getvalue()
+    child.sendline(typed)
+    child.expect(pexpect.EOF)
+    child.close()
+    desk.shown.append(seen.getvalue())
+    assert child.exitstatus == (0 if writes else 1)
+    assert bool(desk.hub.writes) == writes
+
+
+def test_a_lab_does_not_write_to_github(desk: Desk) -> None:
+    """Its keys and tokens are of no use there, and would replace production's."""
+    labs = desk.project.folder / "labs"
+    (labs / "lab").mkdir(parents=True)
+    overlay = desk.project.folder / "overlay.toml"
+    overlay.write_text("")
+    lab = {"name": "lab", "gateway": "127.83.0.1", "api": "http://127.0.0.1:9", "rtt_ms": 0}
+    (labs / "lab" / "lab.json").write_text(json.dumps(lab | {"overlay": str(overlay)}))
+    desk.patch.setenv("FOUNTAINAI_LABS", str(labs))
+    desk.patch.delenv("FOUNTAINAI_GITHUB_API")
+    for command in (["plan"], ["apply", "--yes"], ["dispatch"]):
+        said = desk.run(*command, "--env", "lab")
+        assert said.code == 1
+        assert "the repository at GitHub belongs to production" in said.err

@@ -15,9 +15,8 @@ def desk(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd, caplog) as made:
+    with made_desk(tmp_path, monkeypatch, capfd) as made:
         yield made
 
 

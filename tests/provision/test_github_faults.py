@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,9 +40,8 @@ def desk(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd, caplog) as made:
+    with made_desk(tmp_path, monkeypatch, capfd) as made:
         yield made
 
 
@@ -289,3 +289,37 @@ def test_a_site_without_a_repository(desk: Desk) -> None:
     said = desk.run("plan")
     assert said.code == 1
     assert "site.toml names no repository" in said.err
+
+
+def test_a_token_that_comes_back_is_not_repeated(desk: Desk) -> None:
+    """A proxy that complains with what it was sent; the desk looks for the token at the end."""
+    desk.hub.fail("GET", "", 403, 9, body={"message": f"bad header: token {desk.hub.token}\x1b[2J"})
+    said = desk.run("plan")
+    assert any("bad header" in line for line in desk.logged)
+    desk.logged.clear()  # PyGithub's own log shows answers as they came, for who turns it on
+    assert said.code == 1
+    assert "bad header: token <secret>" in said.err
+    assert "\x1b" not in said.err
+
+
+def test_an_environment_that_somebody_made_meanwhile_keeps_its_rules(busy: Desk) -> None:
+    """Between our list and our PUT: looked for once more, for a PUT would take its rules away."""
+    client = Client(
+        Secret(busy.hub.token.encode()), "Fountain/story", Limits(poll_s=0.01), Progress()
+    )
+    hub = Hub(client)
+    assert hub.environments() == []
+    there = busy.hub.world.add_environment(busy.repo, "publish", wait_timer=30)
+    hub.create_environment("publish")
+    assert there.wait_timer == 30
+    assert busy.hub.writes == 0
+
+
+def test_writes_keep_githubs_pace(desk: Desk) -> None:
+    """A second between writes is what GitHub asks for; waiting is set by the limits."""
+    desk.patch.setenv("PROVISION_POLL_S", "0.3")
+    desk.want('[github.variables]\nA = "x"\nB = "y"\n')
+    start = time.monotonic()
+    desk.apply()
+    assert desk.hub.writes == 3
+    assert time.monotonic() - start >= 0.6
