@@ -34,7 +34,6 @@ def fits(site: WholeSite, seconds: float) -> None:
         while time.monotonic() < ends:
             for name, kib in memory(site).items():
                 most[name] = max(kib, most.get(name, 0))
-    assert load.failed == []
     limit, peak = (
         int((group / f"memory.{name}").read_text()) >> 20
         for name in ("limit_in_bytes", "max_usage_in_bytes")
@@ -45,6 +44,7 @@ def fits(site: WholeSite, seconds: float) -> None:
     for name, kib in sorted(most.items(), key=lambda item: -item[1]):
         if kib > 2048:
             print(f"  {name}: {kib / 1024:.0f} MB resident at most")
+    assert load.failed == []  # after the figures, which say what it failed of
     assert limit == 512
     killed = "".join(path.read_text() for path in group.rglob("memory.oom_control"))
     assert set(re.findall(r"oom_kill (\d+)", killed)) == {"0"}
