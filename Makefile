@@ -8,7 +8,7 @@ PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 export DEPLOY_ENV LAB
 .DEFAULT_GOAL := help
 .PHONY: help setup check rehearse rehearse-down test test-long verify bench bench-stories
-.PHONY: gateway-diff gateway-policy rollback
+.PHONY: gateway-diff gateway-policy rollback test-image
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,11 @@ test: check ## every test tier, rehearsal hosts included; cleans up after itself
 test-long: check ## the exhaustive sweeps on top
 	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test-long" >&2; exit 1; }
 	$(PY) -m pytest -q -m "not hosts" $(PARALLEL)
+
+# In the environment and as it is: neither make nor a shell reads what the name says.
+test-image: export FOUNTAINAI_IMAGE = $(value IMAGE)
+test-image: setup ## test an image of the services that the local Docker has (IMAGE=name:tag)
+	@$(PY) -m pytest tests/image -m image -q -p no:cacheprovider $(TEST_IMAGE)
 
 bench: setup ## measure against stock pyinfra and Ansible, as ratios
 	$(PY) -m benchmarks.converge $(BENCH)
