@@ -11,7 +11,7 @@ from inventories.images.manifests import PLATFORM
 from inventories.images.names import Package, short
 from inventories.images.running import Running
 
-_HEAD = ("", "DIGEST", "CREATED (UTC)", "COMMIT", "ATTESTATION", "RUNS ON", "TAGS")
+_HEAD = (" ", "DIGEST", "CREATED (UTC)", "COMMIT", "ATTESTATION", "RUNS ON", "TAGS")
 _TAGS = 4  # shown of one image
 _COMMIT = 12
 
@@ -28,7 +28,7 @@ def lines(
     digests = [image.digest for image in found.images]
     rows = [_HEAD]
     for image in found.images:
-        mark = "*" if named is not None and image.is_called(named) else ""
+        mark = "*" if named is not None and image.is_called(named) else " "
         rows.append(
             (
                 mark,

@@ -1,0 +1,134 @@
+"""Which image runs where, asked of a real host over its pinned SSH, and of its registry.
+
+The host has no engine of its own here: a small server at the engine's socket answers its list of
+containers. That real containers carry these labels is tested with the app role.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inventories.loader import env_paths, load_hosts
+from inventories.worlds import world
+from tests.ghcr_standin import Shelf, shelf
+
+pytestmark = pytest.mark.lab
+ROOT = Path(__file__).parents[2]
+REHEARSE = [sys.executable, "-c", "from inventories.lab.cli import main; main()"]
+ONE_HOST = """
+[site]
+blueprint = "debian_13"
+[[hosts]]
+name = "gateway-1"
+absent = true
+[[hosts]]
+name = "search-1"
+absent = true
+[app]
+package = "ghcr.io/owner/story"
+"""
+#: Answers as the engine does; ends by itself.
+ENGINE = """
+import http.server, json, os, socketserver, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    def address_string(self):
+        return "socket"
+    def do_GET(self):
+        body = sys.argv[1].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = socketserver.ThreadingUnixStreamServer("/run/docker.sock", Handler)
+if os.fork():
+    os._exit(0)
+os.setsid()
+null = os.open("/dev/null", os.O_RDWR)
+for fd in (0, 1, 2):
+    os.dup2(null, fd)
+threading.Timer(600, os._exit, (0,)).start()
+server.serve_forever()
+"""
+
+
+def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        args, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
+        env=os.environ | env,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Iterator[str]:
+    name = f"t-d{secrets.token_hex(3)}"
+    overlay = tmp_path / "site.toml"
+    overlay.write_text(ONE_HOST)
+    try:
+        up = run(*REHEARSE, "up", "--name", name, "--site", str(overlay))
+        assert up.returncode == 0, up.stderr
+        yield name
+    finally:
+        down = run(*REHEARSE, "down", "--name", name)
+        assert down.returncode == 0, down.stderr
+
+
+@pytest.fixture
+def registry() -> Iterator[Shelf]:
+    with shelf() as made:
+        yield made
+
+
+def listed(env: str, registry: Shelf) -> dict:
+    command = [sys.executable, "-m", "inventories.provision", "images", "--json", "--env", env]
+    done = run(*command, FOUNTAINAI_REGISTRY=registry.url)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_host_is_asked_what_it_runs_and_nothing_there_changes(env: str, registry: Shelf) -> None:
+    running = registry.contents.image("v1", salt="1")
+    newer = registry.contents.image("v2", created="2026-01-01T00:00:00Z", salt="2")
+    config = env_paths(world(env)).ssh_config
+
+    def ssh(command: str, stdin: str = "") -> None:
+        argv = ["ssh", "-F", str(config), "-o", "BatchMode=yes", "app-1", command]
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    def by_digest() -> dict[str, list[str]]:
+        return {image["digest"]: image["runs_on"] for image in listed(env, registry)["images"]}
+
+    assert load_hosts(env).hosts["app-1"].role == "app"
+    assert by_digest() == {newer: [], running: []}  # no engine yet: nothing runs
+    labels = {
+        "fountainai.group": "rest",
+        "fountainai.image": f"ghcr.io/owner/story@{running}",
+    }
+    answer = json.dumps([{"Labels": labels}])
+    ssh(f"sudo -n python3 - '{answer}'", ENGINE)
+    assert by_digest() == {newer: [], running: ["app-1"]}
+
+    # The lab's own overlay gets the line; the command to run next names the lab.
+    command = [sys.executable, "-m", "inventories.provision", "images", "use", newer[:19]]
+    before = (ROOT / "inventories" / "site.toml").read_bytes()
+    done = run(*command, "--env", env, FOUNTAINAI_REGISTRY=registry.url)
+    assert done.returncode == 0, done.stderr
+    assert f"DEPLOY_ENV={env} pyinfra" in done.stdout
+    assert (ROOT / "inventories" / "site.toml").read_bytes() == before
+    found = listed(env, registry)
+    assert found["site"] == newer
+
+    # A host that is gone is named, and its image is still listed.
+    stop = run(sys.executable, "-m", "inventories.provision", "stop", "app-1", "--env", env)
+    assert stop.returncode == 0, stop.stderr
+    found = listed(env, registry)
+    assert found["hosts"]["app-1"]["reached"] is False
+    assert len(found["images"]) == 2
