@@ -163,5 +163,5 @@ def rolled_back(roles: Sequence[Role], seen: Observation) -> tuple[Role, ...]:
             )
         out.append(replace(role, containers=tuple(items), notes=(*role.notes, *notes)))
     if not any(role.containers for role in roles):
-        raise RoleError("this host has no containers to roll back")
+        raise RoleError("this host has no containers to roll back: [app] names no image")
     return tuple(out)

@@ -15,7 +15,7 @@ from typing import Any
 import click
 from pyinfra.context import host
 
-from deploys import departure, given, locking, requests
+from deploys import departure, given, locking, requests, rollback
 from deploys.artefacts import ArtefactError
 from deploys.catalogue import assumed_machine, roles_for, source_of
 from deploys.facts.observed import Observed
@@ -112,6 +112,8 @@ def converge(entry: str, catalogue: Catalogue = roles_for) -> None:
     run = current()
     if host.name not in run.inventory.hosts:
         raise StoppedBeforeChangeError(f"{host.name} is not in the inventory of {run.world.env}")
+    if rollback.leaves_alone(entry, run):
+        return
     needed: dict[str, Any] = {}
     if catalogue is roles_for and host.name in departure.gone(run):
         needed = departure.leave(entry, run, _look)

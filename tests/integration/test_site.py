@@ -96,6 +96,25 @@ def test_a_new_image_and_the_way_back_fail_no_request(site: WholeSite, usual: st
     kept(site, back)
 
 
+def test_the_whole_site_goes_back_on_the_app_hosts_alone(site: WholeSite, usual: str) -> None:
+    """The site file says more than the image: no other host may come nearer to it on the way."""
+    other = image_variants.push(site.driver.lab, "other")
+    write_settings(site, {"app": {"image": other}})
+    site.converge()
+    accidents.vary(site, other, search=True)
+    before, search = failures.ids(site), host_of(site, "opensearch")
+    said = site.converge("--data", "rollback=yes").stderr
+    assert image(site) == usual
+    for host in site.hosts:
+        if host.role != "app":
+            assert f"[{host.name}] left as it is: rollback=yes is for app hosts" in said
+            assert failures.ids_of(site, host.name) == before[host.name]
+    said = failures.refused(site, "--data", "rollback=yes", "--limit", search)
+    assert f"{search} has no containers that could go back" in said
+    assert "`make rollback ROLE=app`" in said
+    assert failures.ids_of(site, search) == before[search]
+
+
 def test_a_bad_image_never_takes_over(site: WholeSite) -> None:
     accidents.bad_image(site, "crash")
 
