@@ -17,7 +17,7 @@ import typer
 from deploys import trust
 from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
-from inventories.images import endpoints, scopes, site_image, text
+from inventories.images import endpoints, overlay, scopes, site_image, text
 from inventories.images.authorization import Login
 from inventories.images.choose import chosen
 from inventories.images.http import Client
@@ -116,7 +116,7 @@ def use(
 ) -> None:
     """Write the image's digest into the site file. Deploys nothing; prints what does."""
     where = world(env or context.obj)
-    file = where.spec_files[-1]  # a lab's own, else site.toml
+    file = where.spec_files[-1]  # a lab's overlay, else site.toml
     before = site_image.read_text(file)
     given, progress = _Given.of(where.env), Progress()
     with given.registry() as registry:
@@ -131,8 +131,8 @@ def use(
             f"{_label(file)} was not changed: {problem}",
             f'write image = "{reference}" under [app] yourself',
         ) from None
-    site_image.write(file, before, after)
-    progress.show([*text.difference(_label(file), before, after), *text.next_steps(where.env)])
+    label = _label(overlay.written(where, before, after))
+    progress.show([*text.difference(label, before, after), *text.next_steps(where.env)])
 
 
 def _running(where: World) -> tuple[Sequence[Running], list[str]]:

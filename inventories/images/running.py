@@ -6,13 +6,17 @@ the list of images is of use without it. What a host says is checked before it i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from deploys.agent.docker import ENGINE_SOCKET, LABEL
 from inventories.images.names import is_digest
@@ -53,7 +57,7 @@ class Running:
 def script(engine: str = ENGINE_SOCKET) -> str:
     """What runs on the host, with its standard library only: it lists the running containers of
     this project by group and image."""
-    return _SCRIPT.format(settings=repr((engine, LABEL, _LONGEST)))
+    return _SCRIPT.format(settings=repr((engine, LABEL, _LONGEST // 2)))
 
 
 def running(hosts: Sequence[str], ssh_config: Path) -> list[Running]:
@@ -68,16 +72,43 @@ def _ask(host: str, ssh_config: Path) -> Running:
         "sudo -n python3 -IS -",
     ]  # fmt: skip
     try:
-        done = subprocess.run(
-            argv, input=script().encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Running(host, problem=f"no answer within {_TIMEOUT_S} s")
+        code, out, said = _bounded(argv, script().encode())
     except OSError as problem:
         return Running(host, problem=f"ssh cannot be run: {problem.strerror}")
-    if done.returncode:
-        return Running(host, problem=_plain(done.stderr) or f"exit {done.returncode}")
-    return read(host, done.stdout)
+    if code == -signal.SIGKILL:
+        return Running(
+            host, problem=f"no answer within {_TIMEOUT_S} s, or one of more than {_LONGEST} bytes"
+        )
+    if code:
+        return Running(host, problem=_plain(said) or f"exit {code}")
+    return read(host, out)
+
+
+def _bounded(argv: Sequence[str], text: bytes) -> tuple[int, bytes, bytes]:
+    """Exit code, output and errors of a program that is ended when it takes or says too much."""
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        timer = threading.Timer(_TIMEOUT_S, process.kill)
+        timer.start()
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                said = pool.submit(_some, process, process.stderr)
+                if process.stdin is not None:
+                    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+                        pipe.write(text)
+                out = _some(process, process.stdout)
+                return process.wait(), out, said.result()
+        finally:
+            timer.cancel()
+            process.kill()
+
+
+def _some(process: subprocess.Popen[bytes], pipe: IO[bytes] | None) -> bytes:
+    found = pipe.read(_LONGEST + 1) if pipe is not None else b""
+    if len(found) > _LONGEST:
+        process.kill()
+    return found[:_LONGEST]
 
 
 def read(host: str, answer: bytes) -> Running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator
@@ -55,17 +56,23 @@ def test_another_digest_replaces_it_and_the_way_back_gives_the_file_back(images:
 
 
 def test_in_a_lab_its_own_overlay_is_written(images: Shop) -> None:
-    digest = images.held.image("main")
-    overlay = images.site.root / "inventories" / "lab" / "site.toml"
-    before = images.file.read_bytes()
-    result = images.use(digest, env="lab")
-    assert result.code == 0, result.all
-    assert images.file.read_bytes() == before
-    assert tomllib.loads(overlay.read_text()) == {
-        "site": {"blueprint": "debian_13"},
-        "app": {"image": f"{PACKAGE}@{digest}"},
-    }
-    assert "DEPLOY_ENV=lab pyinfra" in result.out
+    """The overlay that labs share belongs to the project: this lab gets a copy, others do not."""
+    one, two = images.held.image("v1", salt="1"), images.held.image("v2", salt="2")
+    shared = images.site.root / "inventories" / "lab" / "site.toml"
+    folder = images.site.labs / "lab"
+    kept = {file: file.read_bytes() for file in (images.file, shared)}
+    for digest in (one, two):
+        result = images.use(digest, env="lab")
+        assert result.code == 0, result.all
+        assert tomllib.loads((folder / "site.toml").read_text()) == {
+            "site": {"blueprint": "debian_13"},
+            "app": {"image": f"{PACKAGE}@{digest}"},
+        }
+        assert "DEPLOY_ENV=lab pyinfra" in result.out
+        assert images.site.run("images", "--env", "lab").out.count("*  sha256:") == 1
+    assert {file: file.read_bytes() for file in kept} == kept
+    assert sorted(os.listdir(folder)) == ["lab.json", "site.toml"]
+    assert json.loads((folder / "lab.json").read_text())["name"] == "lab"
 
 
 def test_the_environment_may_stand_before_the_word_use(images: Shop) -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventories.images import running as module
 from inventories.images.running import Running, read, running, script
 
 ONE, TWO = ("ghcr.io/o/story@sha256:" + digit * 64 for digit in "12")
@@ -85,6 +86,24 @@ def test_a_host_that_cannot_be_reached_is_named_and_fails_nothing(tmp_path: Path
     found = running(["app-2", "app-1"], config)
     assert [host.host for host in found] == ["app-1", "app-2"]
     assert all("refused" in host.problem and not host.digests for host in found)
+
+
+@pytest.mark.parametrize("way", ["endless", "silent", "errors"])
+def test_a_host_that_never_ends_is_left(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ssh's place is taken by a program that does what a broken-into host could have it do."""
+    endless = "while :; do echo AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; done"
+    body = {"endless": endless, "silent": "exec sleep 600", "errors": f"{{ {endless}; }} >&2"}
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\n{body[way]}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    if way == "silent":
+        monkeypatch.setattr(module, "_TIMEOUT_S", 0.3)
+    (found,) = running(["app-1"], tmp_path / "ssh_config")
+    assert "no answer within" in found.problem
+    assert not found.digests
 
 
 def forged(text: str) -> bytes:
