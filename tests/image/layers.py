@@ -10,7 +10,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 WHITEOUT = ".wh."  # begin of the name of what a layer deletes
@@ -23,7 +23,7 @@ class Entry:
     layer: int
     path: str
     mode: int
-    content: bytes
+    content: bytes = field(repr=False)
 
     @property
     def where(self) -> str:

@@ -90,8 +90,9 @@ KINDS: Mapping[str, Broken] = {
         words=("/var/tmp/started",),
     ),
 }  # fmt: skip
-#: Several mistakes in one image, for when there is no time for each.
+#: Several mistakes in one image, for when there is no time for each; and the others.
 AT_ONCE = ("root", "authority", "key", "sick", "deaf")
+OTHERS = tuple(kind for kind in KINDS if kind not in AT_ONCE)
 
 
 def together(kinds: tuple[str, ...]) -> Broken:

@@ -21,7 +21,7 @@ import pytest
 from inventories.lab import image, machine
 from tests.image import own_engine
 from tests.integration import image_broken
-from tests.integration.image_broken import GOOD, KINDS, Broken
+from tests.integration.image_broken import AT_ONCE, GOOD, KINDS, OTHERS, Broken
 from tests.labs import ROOT
 from tests.services import node_support
 
@@ -118,8 +118,13 @@ def fails_for_its_reason(bench: Bench, broken: Broken, folder: Path) -> None:
     assert not [line for line in bench.secret if line in ran.text + said], "a leak is not repeated"
 
 
-def test_every_mistake_in_one_image_is_found(bench: Bench, tmp_path: Path) -> None:
-    fails_for_its_reason(bench, image_broken.together(image_broken.AT_ONCE), tmp_path)
+@pytest.mark.parametrize(
+    "kinds", [AT_ONCE, pytest.param(OTHERS, marks=pytest.mark.long)], ids=["some", "others"]
+)
+def test_every_mistake_in_one_image_is_found(
+    bench: Bench, tmp_path: Path, kinds: tuple[str, ...]
+) -> None:
+    fails_for_its_reason(bench, image_broken.together(kinds), tmp_path)
 
 
 @pytest.mark.long
