@@ -44,6 +44,8 @@ def test_images_are_listed_newest_first_with_what_is_known_of_each(images: Shop)
         ["provenance"],
         [],
     ]
+    # A tag that only leads to a signature is followed once, for its image, and is none itself.
+    assert len([path for path, _ in images.shelf.log if "/manifests/sha256-" in path]) == 1
 
 
 def test_no_login_is_sent_for_a_public_package(images: Shop) -> None:
