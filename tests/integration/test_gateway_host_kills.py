@@ -17,8 +17,8 @@ import pytest
 
 from deploys.model import Role
 from deploys.observation import Observation, query
-from deploys.plan import changes
-from deploys.requests import script, step
+from deploys.plan import Plan, changes
+from deploys.requests import begin, finish, script, step
 from inventories.worlds import world as world_named
 from tests.integration.gateway_fake import build
 from tests.integration.gateway_role import role_of
@@ -67,16 +67,21 @@ class Gateway:
             "gateway-1", f"python3 -IS - <<'ENDS' 2>&1\n{program}\nENDS\n", check=check
         )
 
-    def request(self, document: Any) -> str:
-        """The program of the gateway's step as a plan makes it now, "" when nothing is to do."""
+    def plan(self, document: Any) -> Plan:
+        """What a run would do now."""
         role = self.role(document)
         seen = Observation.from_json(json.loads(self.agent(script(query([role])))))
-        found = changes([role], seen, key=b"k", commit="x").step("gateway")
+        return changes([role], seen, key=b"k", commit="x")
+
+    def begun(self, plan: Plan) -> str:
+        """Begin the run of this plan; the program of its gateway's step, "" without one."""
+        self.agent(script(begin(plan, "test", "now")))
+        found = plan.step("gateway")
         return script(step("gateway", found)) if found else ""
 
     def killed(self, document: Any, number: int) -> bool:
-        """Begin a step and die at the n-th call; whether it got that far."""
-        program = DIES % number + self.request(document)
+        """Begin a run and die at the n-th call of its step; whether it got that far."""
+        program = DIES % number + self.begun(self.plan(document))
         done = self.lab.ssh(
             "gateway-1",
             f"cat > /root/step.py <<'ENDS'\n{program}\nENDS\n"
@@ -85,15 +90,20 @@ class Gateway:
         return done.split()[-1] == "137"
 
     def apply(self, document: Any) -> str:
-        """The step done to its end, whatever was there."""
-        program = self.request(document)
-        return self.agent(program, check=False) if program else ""
+        """A run to its end, whatever was there; what its step said."""
+        plan = self.plan(document)
+        program = "" if plan.empty else self.begun(plan)
+        said = self.agent(program, check=False) if program else ""
+        if not plan.empty and not said:
+            self.agent(script(finish(plan, "test", "now", "x", "")))
+        return said
 
     def live(self, document: Any) -> bool:
         """Whether this is the file, runs, is ready and proven, with nothing left to do."""
         digest = hashlib.md5(json.dumps(document, indent=1).encode()).hexdigest()
-        said = self.lab.ssh("gateway-1", "curl -s http://127.0.0.1:8007/status; ls -A /etc/kong")
-        return digest in said and ".fountainai-new" not in said and not self.request(document)
+        said = self.lab.ssh("gateway-1", "curl -s http://127.0.0.1:8007/status; ls -AR /etc/kong")
+        left = self.plan(document).step("gateway")
+        return digest in said and ".fountainai-new" not in said and not left
 
 
 #: A sample in `make test`, all of them in `make test-long`.
