@@ -201,7 +201,7 @@ def test_a_run_killed_at_any_step_is_finished_by_the_next(site: WholeSite, usual
             break
         accidents.finished(site, wanted, story)
     print(f"killed at {len(met) - 1} operations")
-    assert met[-2] == "Remember what was given"
+    assert met[-2] == "Gateways are done"
     assert image(site) == wanted
 
 
