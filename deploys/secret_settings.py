@@ -80,9 +80,6 @@ class SecretsSettings(_Table):
     registry_token: Source | None = Field(
         default=None, description="place of the token that may pull the services' image"
     )
-    github_token: Source | None = Field(
-        default=None, description="place of the token for GitHub; unset: env GITHUB_TOKEN"
-    )
     api_keys: dict[ConsumerName, KeySource] = Field(
         default_factory=dict, description="place of a consumer's API key, by the consumer's name"
     )
@@ -94,6 +91,9 @@ class SecretsSettings(_Table):
     )
     ca: Source | None = Field(
         default=None, description="place of an authority of yours: certificate and key, PEM"
+    )
+    github_token: Source | None = Field(
+        default=None, description="place of the token for GitHub; unset: env GITHUB_TOKEN"
     )
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Entry:
     """One secret as written: its fingerprint, and GitHub's `updated_at` right after. Of a write
-    that was begun: no fingerprint, and the `updated_at` from before it."""
+    that was begun: no fingerprint, and the `updated_at` of our own write before it, if any."""
 
     fingerprint: str = ""
     updated_at: str = ""

@@ -27,7 +27,12 @@ def before(plan: Plan, wanted: Wanted, have: Found, key_id: str) -> Record:
     known = record.environments | levels if level == REPOSITORY else record.environments
     if not todo:
         return replace(record, environments=known)
-    begun = {i.name: Entry("", have.secrets.get(i.name, "")) for i in todo if i.sort == "secret"}
+    # The time stays that of our own last write: a mark does not make somebody else's value ours.
+    begun = {
+        i.name: replace(record.secrets.get(i.name, Entry()), fingerprint="")
+        for i in todo
+        if i.sort == "secret"
+    }
     texts = {
         i.name: digest(wanted.variables[i.name])
         for i in todo
