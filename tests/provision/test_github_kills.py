@@ -86,14 +86,13 @@ def back(desk: Desk) -> None:
     desk.hub.log.clear()
 
 
-@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-def test_cut_off_at_any_request(desk: Desk, after_effect: bool) -> None:
+def cut_off(desk: Desk, after_effect: bool, every: int) -> None:
     """Nothing gets through from the n-th request on: GitHub is left as by a kill at that moment,
-    before or after the request had its effect."""
+    before or after the request had its effect. The next apply ends as an undisturbed one."""
     desk.apply("--prune")
     requests, wanted = len(desk.hub.log), state(desk)
     assert requests > 20
-    for number in range(requests):
+    for number in range(0, requests, every):
         back(desk)
         desk.hub.fail("*", "", 503, 1, skip=number, after_effect=after_effect)
         desk.hub.fail("*", "", 503, 9999, skip=number)
@@ -105,6 +104,17 @@ def test_cut_off_at_any_request(desk: Desk, after_effect: bool) -> None:
         desk.apply("--prune")
         assert state(desk) == wanted, number
         assert set(desk.kinds("--prune").values()) == {"unchanged"}
+
+
+def test_cut_off_here_and_there(desk: Desk) -> None:
+    cut_off(desk, after_effect=True, every=4)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_cut_off_at_any_request(desk: Desk, after_effect: bool) -> None:
+    cut_off(desk, after_effect, every=1)
 
 
 @pytest.mark.parametrize(
