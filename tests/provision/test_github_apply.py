@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from deploys import keys
 from inventories.repository.names import MAX_BYTES, RECORD
 from tests.github_standin.world import Held
 from tests.provision.github_support import ROOT, Desk, made_desk
@@ -321,3 +322,25 @@ def test_a_lab_does_not_write_to_github(desk: Desk) -> None:
         said = desk.run(*command, "--env", "lab")
         assert said.code == 1
         assert "the repository at GitHub belongs to production" in said.err
+
+
+def test_a_key_that_the_gateways_do_not_have_yet_is_not_given(desk: Desk) -> None:
+    """Between rotate and converge the new key is refused by the gateway; the one before works."""
+    desk.want('[github.secrets]\nKEY = { same_as = "api_keys.storyteller" }\n')
+    said = desk.run("apply", "--yes")
+    assert said.code == 1
+    assert "api-key/storyteller: there is no key yet; the first converge makes it" in said.err
+    assert desk.hub.log == []
+    where, site = desk.project.where, desk.project.site
+    (old,) = keys.consumers(where, site)["storyteller"]
+    desk.project.gone_through()
+    desk.apply()
+    keys.rotate(where, "storyteller")
+    new = keys.consumers(where, site)["storyteller"][0]
+    desk.planted += [old.reveal(), new.reveal()]
+    assert desk.kinds() == {"KEY": "unchanged"}
+    desk.project.gone_through()
+    assert desk.kinds() == {"KEY": "change"}
+    assert desk.repo.secrets.plain("KEY") == old.reveal()
+    desk.apply()
+    assert desk.repo.secrets.plain("KEY") == new.reveal()
