@@ -19,7 +19,7 @@ VariableText = Annotated[str, AfterValidator(names.checked_text)]
 EnvironmentName = Annotated[str, AfterValidator(names.checked_environment)]
 #: Owner: GitHub's rule for account names; name: what its web pages accept.
 _REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
-_REGISTRY, _API_KEYS = "registry_token", "api_keys."
+_API_KEYS = "api_keys."
 
 
 class _Table(BaseModel):
