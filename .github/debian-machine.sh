@@ -60,7 +60,7 @@ mke2fs -q -t ext4 -d "$root" "$folder/disk.img" 30G
 cp "$root/vmlinuz" "$root/initrd.img" "$folder/"
 rm -rf "$root"
 memory_kb=$(sed -nE 's/^MemAvailable: +([0-9]+) kB$/\1/p' /proc/meminfo)
-qemu-system-x86_64 -enable-kvm -cpu host -smp "$(nproc)" -m "$((memory_kb / 1024 * 3 / 4))M" \
+qemu-system-x86_64 -enable-kvm -cpu host,-arch-capabilities -smp "$(nproc)" -m "$((memory_kb / 1024 * 3 / 4))M" \
   -kernel "$folder/vmlinuz" -initrd "$folder/initrd.img" \
   -append "root=/dev/vda rw quiet console=ttyS0 systemd.unified_cgroup_hierarchy=0" \
   -drive "file=$folder/disk.img,if=virtio,format=raw,cache=unsafe" \
