@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -115,8 +116,11 @@ def left_behind(texts: list[str]) -> list[str]:
     taken = _held_by_others(name)
     lines = _everything()
     taken |= _held_by_others(name)
-    wanted = [name, *(text for text in numbered if text not in taken)]
-    return [line for line in lines if any(text in line for text in wanted) and "pytest" not in line]
+    wanted = [re.escape(text) for text in numbered if text not in taken]
+    # flab7 is not flab70, which another lab may have.
+    wanted = [rf"{text}(?!\d)" if text[-1].isdigit() else text for text in wanted]
+    pattern = re.compile("|".join([re.escape(name), *wanted]))
+    return [line for line in lines if pattern.search(line) and "pytest" not in line]
 
 
 def _held_by_others(name: str) -> set[str]:
