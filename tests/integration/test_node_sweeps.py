@@ -27,7 +27,8 @@ def test_a_converge_killed_at_every_operation_is_finished_by_the_next(fresh: Nod
     while operation := killed_at(fresh, len(met) + 1):
         met.append(operation)
     assert met[0] == "Lock the hosts that change"
-    assert met[-1] == "Close the record"
+    assert "Close the record" in met
+    assert met[-1] == "Gateways are done"
     fresh.converge()
     fresh.converged()
     assert starts(fresh) == 1
