@@ -7,6 +7,7 @@ GitHub's client is loaded only when one of these commands runs.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Annotated
 
@@ -65,7 +66,7 @@ def dispatch(
 
     where = world(env)
     session = work.open_session(where, Progress())
-    again = f"provision github dispatch --ref {ref} --env {where.env}"
+    again = f"provision github dispatch --ref {shlex.quote(ref)} --env {where.env}"
     _locked(where, again, lambda: work.dispatch(session, ref))
 
 

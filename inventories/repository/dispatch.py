@@ -20,6 +20,8 @@ class Dispatcher:
 
     def __init__(self, client: Client, workflow: str, ref: str) -> None:
         self._client, self._workflow, self._ref = client, workflow, ref
+        # A run carries the short name, however the branch or tag was given.
+        self._branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
         self._path = f"/repos/{client.repository}/actions/workflows/{quote(workflow, safe='')}"
         self._told = f"{workflow} of {client.repository} on {ref}"
 
@@ -61,7 +63,7 @@ class Dispatcher:
         """The newest runs that were started by hand on this branch or tag."""
         filters: dict[str, str | int] = {
             "event": "workflow_dispatch",
-            "branch": self._ref,
+            "branch": self._branch,
             "per_page": 30,
         }
         what = f"list the runs of {self._told}"

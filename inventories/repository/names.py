@@ -50,6 +50,14 @@ def checked_environment(name: str) -> str:
     return name
 
 
+def checked_ref(ref: str) -> str:
+    """`ref` when a branch or tag may be called so: a part of git-check-ref-format's rules, enough
+    for a message of one line; GitHub says whether there is one."""
+    if not ref or not ref.isprintable() or any(c in " ~^:?*[\\" for c in ref) or ref[0] == "-":
+        raise ValueError(f"{ref!r} is no name of a branch or tag")
+    return ref
+
+
 def checked_text(value: str) -> str:
     """A variable's value, else ValueError. Its size counts in UTF-8 as GitHub stores it."""
     if not value:

@@ -15,6 +15,7 @@ from inventories.github import API, VARIABLE, Client, api_address
 from inventories.limits import limits
 from inventories.progress import Progress
 from inventories.repository import apply as applying
+from inventories.repository import names
 from inventories.repository.dispatch import Dispatcher
 from inventories.repository.fingerprints import key_id
 from inventories.repository.hub import Hub
@@ -97,6 +98,10 @@ def apply(session: Session, *, prune: bool, yes: bool) -> int:
 
 def dispatch(session: Session, ref: str) -> int:
     """Start the workflow and show its run."""
+    try:
+        names.checked_ref(ref)
+    except ValueError as problem:
+        raise ProvisionError(str(problem), "provision github dispatch --ref main") from None
     client = session.client()
     Hub(client).check()
     workflow = session.spec.github.workflow

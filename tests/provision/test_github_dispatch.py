@@ -57,6 +57,24 @@ def test_a_lost_answer_and_a_run_that_shows_late(desk: Desk) -> None:
     assert len(desk.hub.requests("POST")) == 1
 
 
+@pytest.mark.parametrize("ref", ["refs/heads/main", "main"])
+def test_a_branch_in_full_is_not_started_twice(desk: Desk, ref: str) -> None:
+    """Runs carry the short name: looked for by the other, the run of a lost answer never shows."""
+    desk.hub.fail("POST", "/dispatches$", 502, 1, after_effect=True)
+    said = desk.run("dispatch", "--ref", ref)
+    assert said.code == 0, said.all
+    assert len(desk.repo.workflows["images.yml"].runs) == 1
+    assert address(desk) in said.out
+
+
+@pytest.mark.parametrize("ref", ["", " ", "a b", "main\nx", "-x", "a:b", "main\x1b[2J"])
+def test_what_is_no_branch_is_refused_before_any_call(desk: Desk, ref: str) -> None:
+    said = desk.run("dispatch", f"--ref={ref}")
+    assert said.code == 1
+    assert "is no name of a branch or tag\nNext: provision github dispatch" in said.err
+    assert desk.hub.log == []
+
+
 def test_a_run_that_shows_late_without_being_told(desk: Desk) -> None:
     desk.repo.run_details = False
     desk.repo.workflows["images.yml"].lag = 5
