@@ -17,6 +17,17 @@ ELSEWHERE = {
     "make bench-stories": "by test_bench.py, in the long run",
     "make rollback ROLE=app": "by test_site.py, after another image",
     "story serve": "by test_readme_stories.py, at a place of its own",
+    "make test-image IMAGE=story:tested": "by test_image_suite.py, for an image that it builds",
+    **{
+        f"provision {command}": "by tests/provision/test_readme_github.py, at a GitHub of its own"
+        for command in (
+            "github plan",
+            "github apply --yes",
+            "github dispatch",
+            "images",
+            "images use sha256:7292cf336064",
+        )
+    },
 }
 SECOND = "t-second"
 ENDS = ("provision destroy", "rehearse down --name lab")

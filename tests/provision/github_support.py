@@ -57,7 +57,10 @@ class Desk:
 
     def run(self, *argv: str) -> Said:
         """`provision github ARGV` in this process."""
-        self.patch.setattr(sys, "argv", ["provision", "github", *argv])
+        return self.provision("github", *argv)
+
+    def provision(self, *argv: str) -> Said:
+        self.patch.setattr(sys, "argv", ["provision", *argv])
         self.capture.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()
