@@ -13,7 +13,7 @@ from inventories.lab import lifecycle, state
 
 ALIVE = Path("/run/lock/fountainai-tests.lock")  # held, shared, by every live run with root
 #: What takes longest begins first, so that nobody waits for it alone in the end.
-LONGEST = ("test_rehearse.py", "test_site.py", "test_site_grow.py")
+LONGEST = ("test_rehearse.py", "test_site.py", "test_site_grow.py", "test_image_suite.py")
 LEFT_BEHIND = re.compile(r"t-[a-z0-9-]+")  # what tests call their labs
 
 
