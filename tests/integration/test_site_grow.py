@@ -138,7 +138,7 @@ def test_search_hosts_join_and_give_their_data_away_before_they_leave(site: Whol
     unchanged(site)
     until(lambda: min(members(site).values()) > 0, 120)
 
-    with under_load(site, RATE) as load:
+    with under_load(site, RATE / 2) as load:  # beside three Java machines
         wanted(site, second)
         destroy = ("provision", "destroy", "search-3", "--yes", "--env", site.env)
         assert "no run has seen it idle" in refused(site, *destroy)
@@ -148,7 +148,7 @@ def test_search_hosts_join_and_give_their_data_away_before_they_leave(site: Whol
         assert GONE.format("search-3", site.env) in told
         assert members(site)["search-3"] == 0
         unchanged(site)
-    assert failed(site, load) == []
+    unexcused = failed(site, load)  # now, while search-3 can be asked; judged last
 
     wanted(site, second, third)  # it may hold data again
     assert "> the cluster forgets that search-3 left" in text_of(site.converge())
@@ -167,3 +167,4 @@ def test_search_hosts_join_and_give_their_data_away_before_they_leave(site: Whol
     assert "Traceback" not in text
     wanted(site, second)
     unchanged(site)
+    assert unexcused == []
