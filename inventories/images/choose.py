@@ -12,13 +12,13 @@ from inventories.images.manifests import PLATFORM, Manifest
 from inventories.images.names import SHORT, is_digest, is_prefix, is_tag
 from inventories.images.registry import Registry
 
-_LIST = "provision images shows what there is"
 _FORM = f"a digest is sha256: and 64 hex digits, of which the first {SHORT} are enough"
 
 
-def chosen(registry: Registry, given: str, known: str | None = None) -> str:
-    """The whole digest. `known` is the one of site.toml, which needs no tag to be found."""
-    package = registry.package
+def chosen(registry: Registry, given: str, known: str | None = None, *, env: str) -> str:
+    """The whole digest. `known` is the one of site.toml, which needs no tag to be found; `env` is
+    for the commands in messages: without it they would mean another environment."""
+    package, look = registry.package, f"provision images --env {env} shows what there is"
     name, _, digest = given.rpartition("@")
     if name and name != str(package):
         raise ProvisionError(
@@ -26,32 +26,32 @@ def chosen(registry: Registry, given: str, known: str | None = None) -> str:
             "check package under [app] in site.toml",
         )
     if not is_prefix(digest):
-        raise _no_digest(registry, digest)
+        raise _no_digest(registry, digest, env, look)
     if not is_digest(digest):
-        digest = _whole(registry, digest, known)
+        digest = _whole(registry, digest, known, look)
     manifest = registry.manifest(digest)
     if manifest is None:
-        raise ProvisionError(f"{package} has no {digest}; site.toml was not changed", _LIST)
-    _check(registry, manifest)
+        raise ProvisionError(f"{package} has no {digest}; site.toml was not changed", look)
+    _check(registry, manifest, look)
     return digest
 
 
-def _no_digest(registry: Registry, given: str) -> ProvisionError:
+def _no_digest(registry: Registry, given: str, env: str, look: str) -> ProvisionError:
     if not is_tag(given):
-        shown = given if given.isprintable() else "what was given"
-        return ProvisionError(f"{shown} is no digest: {_FORM}", _LIST)
+        shown = given if given and given.isprintable() else "what was given"
+        return ProvisionError(f"{shown} is no digest: {_FORM}", look)
     manifest = registry.manifest(given)
     if manifest is None:
         return ProvisionError(
-            f"{given} is neither a digest nor a tag of {registry.package}: {_FORM}", _LIST
+            f"{given} is neither a digest nor a tag of {registry.package}: {_FORM}", look
         )
     return ProvisionError(
         f"{given} is a tag, and a tag can move; its digest today is {manifest.digest}",
-        f"provision images use {manifest.digest}",
+        f"provision images use {manifest.digest} --env {env}",
     )
 
 
-def _whole(registry: Registry, prefix: str, known: str | None) -> str:
+def _whole(registry: Registry, prefix: str, known: str | None, look: str) -> str:
     manifests = tagged(registry, registry.tags()).values()
     digests = {manifest.digest for manifest in manifests}
     digests |= {child.digest for manifest in manifests for child in manifest.children}
@@ -61,7 +61,7 @@ def _whole(registry: Registry, prefix: str, known: str | None) -> str:
         raise ProvisionError(
             f"no image of {registry.package} with a tag begins with {prefix}; site.toml was not "
             "changed",
-            f"{_LIST}; one without a tag needs its whole digest",
+            f"{look}; one without a tag needs its whole digest",
         )
     if len(found) > 1:
         raise ProvisionError(
@@ -71,7 +71,7 @@ def _whole(registry: Registry, prefix: str, known: str | None) -> str:
     return found[0]
 
 
-def _check(registry: Registry, manifest: Manifest) -> None:
+def _check(registry: Registry, manifest: Manifest, look: str) -> None:
     found = configs(registry, manifest)
     what = f"{manifest.digest} of {registry.package}"
     if not found:
@@ -79,7 +79,7 @@ def _check(registry: Registry, manifest: Manifest) -> None:
         raise ProvisionError(
             f"{what} is no image but an attestation or another attachment{about}; site.toml was "
             "not changed",
-            _LIST,
+            look,
         )
     if PLATFORM not in found:
         raise ProvisionError(

@@ -90,15 +90,21 @@ def images(
 ) -> None:
     """List the images of the package: digests, dates, attestations, and which one runs where."""
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise ProvisionError(
+                f"--json is for the list of images; {context.invoked_subcommand} was not run",
+                "leave it away",
+            )
         context.obj = env
         return
     given, progress = _Given.of(env), Progress()
-    with progress.waiting("Asking the app hosts"):
-        hosts, notes = _running(given.where)
-    wanted = {digest for host in hosts for digest in host.digests}
-    wanted |= {given.named} if given.named is not None else set()
-    with progress.waiting(f"Asking {given.package.registry}"), given.registry() as registry:
-        found = listing(registry, wanted)
+    with given.registry() as registry:  # first: what is wrong with its address or authority
+        with progress.waiting("Asking the app hosts"):
+            hosts, notes = _running(given.where)
+        wanted = {digest for host in hosts for digest in host.digests}
+        wanted |= {given.named} if given.named is not None else set()
+        with progress.waiting(f"Asking {given.package.registry}"):
+            found = listing(registry, wanted)
     if as_json:
         whole = text.as_json(given.package, found, hosts, given.named, notes)
         progress.raw(json.dumps({"env": given.where.env} | whole, indent=2))
@@ -120,7 +126,8 @@ def use(
     before = site_image.read_text(file)
     given, progress = _Given.of(where.env), Progress()
     with given.registry() as registry:
-        reference = given.package.reference(chosen(registry, digest, given.named))
+        found = chosen(registry, digest, given.named, env=where.env)
+        reference = given.package.reference(found)
     if given.site.app.image == reference:
         progress.show([f"{_label(file)} names it already: nothing to do"])
         return

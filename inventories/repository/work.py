@@ -110,7 +110,8 @@ def dispatch(session: Session, ref: str) -> int:
     session.progress.show(
         [
             f"Started {workflow} on {ref}: {run or page}",
-            "The run's summary ends with the digest; then: provision images use DIGEST",
+            "The run's summary ends with the digest; then: "
+            f"provision images use DIGEST --env {session.where.env}",
         ]
     )
     return DONE

@@ -81,6 +81,24 @@ def test_the_environment_may_stand_before_the_word_use(images: Shop) -> None:
     assert digest in images.file.read_text()
 
 
+def test_every_next_command_names_its_environment(images: Shop) -> None:
+    """Without it the digest of a tag, tried in a lab, would be written into production's file."""
+    digest = images.held.image("main")
+    result = images.use("main", env="lab")
+    assert f"Next: provision images use {digest} --env lab" in result.err
+    for given in ("none", "", "sha256:" + "0" * 12, "sha256:" + "0" * 64):
+        assert "Next: provision images --env lab shows" in images.use(given, env="lab").err
+    assert "what was given is no digest" in images.use("", env="lab").err
+
+
+def test_json_is_not_taken_for_use(images: Shop) -> None:
+    digest = images.held.image("main")
+    result = images.images("--json", "use", digest)
+    assert result.code == 1
+    assert "--json is for the list of images" in result.err
+    assert digest not in images.file.read_text()
+
+
 def refused(images: Shop, given: str) -> str:
     """What is said; the file is as it was, and nothing lies beside it."""
     before, folder = images.file.read_bytes(), sorted(os.listdir(images.file.parent))
