@@ -9,27 +9,23 @@ are in no message. Paths are relative, so that no address in an answer ever gets
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from github import Auth, Github, GithubException
 from github.PublicKey import PublicKey
 
 from deploys.secrets import Secret
+from inventories.endpoints import GITHUB_API, github_api, origin
 from inventories.errors import ProvisionError
 from inventories.limits import Limits
 from inventories.progress import Progress
 from inventories.repository import answers
 
-API = "https://api.github.com"
-VARIABLE = "FOUNTAINAI_GITHUB_API"
 WAIT_S = 60.0  # the longest rate limit that is waited for
 ATTEMPTS, WAITS = 4, 3  # of one request; rate limits of one request
 TIMEOUT_S = 30
@@ -41,31 +37,6 @@ Json = dict[str, Any]
 _log = logging.getLogger("github")
 for _handler in list(_log.handlers):
     _log.removeHandler(_handler)
-
-
-def api_address() -> str:
-    """GitHub's, or the one of `FOUNTAINAI_GITHUB_API`: https, or http on this machine only."""
-    address = (os.environ.get(VARIABLE) or API).rstrip("/")
-    try:
-        parts = urlsplit(address)
-        local = parts.hostname == "localhost" or _is_loopback(parts.hostname or "")
-        allowed = parts.scheme == "https" or (parts.scheme == "http" and local)
-        plain = not (parts.username or parts.query or parts.fragment) and parts.port != 0
-    except ValueError:
-        allowed = plain = False
-    if not (allowed and plain and parts.hostname):
-        raise ProvisionError(
-            f"{VARIABLE} is no address a token may be sent to: https://…, or http:// on loopback",
-            f"unset {VARIABLE}",
-        )
-    return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -92,7 +63,7 @@ class Client:
         self._progress = progress
         self._requester = Github(
             auth=Auth.Token(self._token),
-            base_url=api_address(),
+            base_url=github_api(),
             timeout=TIMEOUT_S,
             per_page=100,
             retry=None,  # PyGithub's own repeats POST as well
@@ -179,7 +150,7 @@ class Client:
         """An answer that is not GitHub's."""
         return ProvisionError(
             f"the answer is not one of GitHub's API, on: {what}",
-            f"check {VARIABLE} and what stands between this machine and the network",
+            f"check {GITHUB_API} and what stands between this machine and the network",
         )
 
     def _once(self, request: Request) -> Json | None:
@@ -204,7 +175,7 @@ class Client:
     def _trouble(self, error: Exception) -> tuple[str, bool]:
         """What failed on the way, and whether trying again can help."""
         names = {type(e).__name__ for e in _causes(error)}
-        host = urlsplit(api_address()).hostname
+        host = origin(github_api())[1]
         if isinstance(error, RuntimeError):
             return f"{host} leads to another address", False
         if isinstance(error, ValueError) and not isinstance(error, OSError):

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deploys.secrets import Secret
+from inventories.endpoints import origin
 from inventories.errors import ProvisionError
 from inventories.images.challenge import Challenge, parse
-from inventories.images.endpoints import origin
 from inventories.images.http import Answer, Client
 from inventories.images.manifests import Malformed, checked_json
 from inventories.images.names import Package

@@ -16,8 +16,9 @@ import typer
 
 from deploys import trust
 from deploys.secrets import SecretError
+from inventories import endpoints
 from inventories.errors import ProvisionError
-from inventories.images import endpoints, overlay, scopes, site_image, text
+from inventories.images import overlay, scopes, site_image, text
 from inventories.images.authorization import Login
 from inventories.images.choose import chosen
 from inventories.images.http import Client

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import httpx
 
+from inventories.endpoints import is_near, origin
 from inventories.errors import ProvisionError
-from inventories.images.endpoints import is_near, origin
 
 CONNECT_S, READ_S, WHOLE_S = 10.0, 20.0, 60.0
 AT_ONCE = 8  # connections

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
 
+from inventories.endpoints import origin
 from inventories.errors import ProvisionError
 from inventories.images.authorization import Authorization, Login
-from inventories.images.endpoints import origin
 from inventories.images.http import Answer, Client
 from inventories.images.manifests import (
     IMAGES,

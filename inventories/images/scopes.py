@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from deploys.secrets import Secret
+from inventories.endpoints import github_api
 from inventories.errors import ProvisionError
-from inventories.images.endpoints import github_api
 from inventories.images.http import Client
 
 NEEDED = "read:packages"

@@ -10,8 +10,9 @@ import json
 import sys
 from dataclasses import dataclass
 
+from inventories.endpoints import GITHUB, GITHUB_API, github_api
 from inventories.errors import PlanRefused, ProvisionError
-from inventories.github import API, VARIABLE, Client, api_address
+from inventories.github import Client
 from inventories.limits import limits
 from inventories.progress import Progress
 from inventories.repository import apply as applying
@@ -55,10 +56,10 @@ class Looked:
 
 def open_session(where: World, progress: Progress) -> Session:
     """The site and its repository; no call. A lab has none: its values are not for GitHub."""
-    if where.is_lab and api_address() == API:
+    if where.is_lab and github_api() == GITHUB:
         raise ProvisionError(
             f"{where.env} is a lab, and the repository at GitHub belongs to production",
-            f"--env production, or {VARIABLE} with the address of a stand-in",
+            f"--env production, or {GITHUB_API} with the address of a stand-in",
         )
     spec = load_site(where)
     if spec.github.repository is None:

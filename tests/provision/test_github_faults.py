@@ -270,7 +270,7 @@ def test_the_token_goes_nowhere_unprotected(desk: Desk, address: str) -> None:
     desk.patch.setenv("FOUNTAINAI_GITHUB_API", address)
     said = desk.run("plan")
     assert said.code == 1
-    assert "FOUNTAINAI_GITHUB_API is no address a token may be sent to" in said.err
+    assert "FOUNTAINAI_GITHUB_API names no address that may be used" in said.err
 
 
 def test_one_apply_at_a_time(desk: Desk) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventories import endpoints
 from inventories.errors import ProvisionError
-from inventories.images import endpoints
 from inventories.images.challenge import Challenge, parse
 from inventories.images.scopes import wrong
 
@@ -51,7 +51,8 @@ def test_any_header_is_read_without_a_failure(header: str) -> None:
 @pytest.mark.parametrize(
     "value",
     ["http://ghcr.io", "ftp://127.0.0.1", "http://10.0.0.1:5000", "https://", "http://user@127.0.0.1",
-     "https://user:word@ghcr.io", "http://127.0.0.1.example.org", "https://[::1", "http://a:b"],
+     "https://user:word@ghcr.io", "http://127.0.0.1.example.org", "https://[::1", "http://a:b",
+     "https://ghcr.io/?q=1", "https://ghcr.io/#x", "https://ghcr.io:0", "nonsense://x"],
 )  # fmt: skip
 def test_nothing_secret_is_sent_in_clear_or_to_odd_addresses(
     value: str, monkeypatch: pytest.MonkeyPatch

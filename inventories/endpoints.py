@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from inventories.errors import ProvisionError
 
+GITHUB = "https://api.github.com"
 REGISTRY, REGISTRY_CA = "FOUNTAINAI_REGISTRY", "FOUNTAINAI_REGISTRY_CA"
 GITHUB_API = "FOUNTAINAI_GITHUB_API"
 
@@ -33,13 +34,14 @@ def registry_ca() -> Path | None:
 
 def github_api() -> str:
     """The address of GitHub's API, without a slash at its end."""
-    return _checked(os.environ.get(GITHUB_API) or "https://api.github.com", GITHUB_API)
+    return _checked(os.environ.get(GITHUB_API) or GITHUB, GITHUB_API)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port of an address: what has to be equal for a secret to go there."""
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    known = {"https": 443, "http": 80}.get(parts.scheme)
+    port = known if parts.port is None else parts.port
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
@@ -53,11 +55,12 @@ def is_near(host: str) -> bool:
 
 def _checked(url: str, variable: str) -> str:
     try:
-        scheme, host, _ = origin(url)
+        scheme, host, port = origin(url)
     except ValueError:
-        scheme, host = "", ""
+        scheme, host, port = "", "", None
     near = host == "localhost" or (is_near(host) and ipaddress.ip_address(host).is_loopback)
-    if not host or "@" in url or not (scheme == "https" or (scheme == "http" and near)):
+    plain = host and port != 0 and not set("@?#") & set(url)
+    if not (plain and (scheme == "https" or (scheme == "http" and near))):
         raise ProvisionError(
             f"{variable} names no address that may be used: only https, or http on this machine",
             f"unset {variable}, or set it to https://HOST:PORT",
