@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(images, name="images")
 app.add_typer(github, name="github")
 Command = Callable[[Session], int]
+_INTERRUPTED = 130  # what Typer 0.29 makes of Ctrl-C
 Env = Annotated[
     str | None,
     typer.Option("--env", help="production, or a lab's name; default: DEPLOY_ENV, else production"),
@@ -141,13 +142,14 @@ def main() -> None:
     command = typer.main.get_command(app)
     try:
         code = command.main(standalone_mode=False)
+        if code == _INTERRUPTED:  # of a command that reads; one that changes says what is done
+            Progress().fail("interrupted", "run the same command again")
+            code = 1
     except ProvisionError as failure:
         Progress().fail(failure.what, failure.next_step)
         code = failure.exit_code
     except OSError as error:
         Progress().fail(_local(error).what, "")
-        code = 1
-    except KeyboardInterrupt:
         code = 1
     except Exception as error:
         # The parser's own errors; 2 would mean "changes pending" here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,15 @@ def cut_off(desk: Desk, after_effect: bool, every: int) -> None:
         assert set(desk.kinds("--prune").values()) == {"unchanged"}
 
 
+def _wait_for(desk: Desk, process: subprocess.Popen[str], method: str, path: str) -> None:
+    """Until GitHub has the request."""
+    deadline = time.monotonic() + 30
+    while not desk.hub.requests(method, path):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_cut_off_here_and_there(desk: Desk) -> None:
     cut_off(desk, after_effect=True, every=4)
 
@@ -127,11 +137,7 @@ def test_killed_for_good(desk: Desk, request_: str) -> None:
     method, path = request_.split()
     desk.hub.slow(method, path, 30)
     process = desk.spawn("apply", "--yes", "--prune")
-    deadline = time.monotonic() + 30
-    while not desk.hub.requests(method, path):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    _wait_for(desk, process, method, path)
     os.kill(process.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=30)
     desk.shown += [out, err]
@@ -140,6 +146,28 @@ def test_killed_for_good(desk: Desk, request_: str) -> None:
     assert set(desk.kinds("--prune").values()) == {"unchanged"}
     assert desk.repo.secrets.plain("CHANGED") == TWO
     state(desk)
+
+
+@pytest.mark.parametrize(
+    ("argv", "request_", "said"),
+    [
+        ("plan", "GET /actions/secrets", "interrupted\nNext: run the same command again\n"),
+        ("apply --yes", "PUT /actions/secrets/CHANGED", "interrupted; what was done is kept"),
+        ("dispatch", "POST /dispatches$", "interrupted; what was done is kept"),
+    ],
+)
+def test_an_interruption_is_a_sentence(desk: Desk, argv: str, request_: str, said: str) -> None:
+    """Ctrl-C is exit code 1 as every failure: 130 is none of the documented ones."""
+    method, path = request_.split()
+    desk.hub.slow(method, path, 30)
+    process = desk.spawn(*argv.split())
+    _wait_for(desk, process, method, path)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    desk.shown += [out, err]
+    assert process.returncode == 1
+    assert said in err
+    assert "Traceback" not in err
 
 
 def test_a_value_that_went_back_after_a_kill_is_written_again(desk: Desk) -> None:
