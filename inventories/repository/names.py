@@ -18,6 +18,8 @@ MAX_ENVIRONMENT_VARIABLES = 100
 RECORD = "FOUNTAINAI_FINGERPRINTS"
 #: Not GitHub's rule: keeps messages and the record small.
 MAX_NAME = 255
+#: Owner: GitHub's rule for account names; name: what its web pages accept.
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 
@@ -30,6 +32,15 @@ def checked(name: str) -> str:
         raise ValueError(f"the name is longer than {MAX_NAME} characters")
     if stored(name).startswith("GITHUB_"):
         raise ValueError(f"{name!r} begins with GITHUB_, which GitHub keeps for itself")
+    return name
+
+
+def checked_repository(name: str) -> str:
+    """`name` when it is OWNER/NAME. Two names are left out that a path of an address loses, and
+    the ending that only addresses of clones have."""
+    last = name.rpartition("/")[2]
+    if not _REPOSITORY.fullmatch(name) or last in (".", "..") or last.endswith(".git"):
+        raise ValueError(f"{name!r} is no repository; write OWNER/NAME, as in its page's address")
     return name
 
 

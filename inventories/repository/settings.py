@@ -17,8 +17,7 @@ SecretName = Annotated[str, AfterValidator(names.checked)]
 VariableName = Annotated[str, AfterValidator(names.checked_variable)]
 VariableText = Annotated[str, AfterValidator(names.checked_text)]
 EnvironmentName = Annotated[str, AfterValidator(names.checked_environment)]
-#: Owner: GitHub's rule for account names; name: what its web pages accept.
-_REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
+RepositoryName = Annotated[str, AfterValidator(names.checked_repository)]
 _API_KEYS = "api_keys."
 
 
@@ -79,9 +78,7 @@ class LevelTable(_Table):
 class GithubSettings(LevelTable):
     """`[github]`: the repository that builds the image, and what its workflows are given."""
 
-    repository: str | None = Field(
-        default=None, pattern=_REPOSITORY, description="OWNER/NAME at GitHub"
-    )
+    repository: RepositoryName | None = Field(default=None, description="OWNER/NAME at GitHub")
     workflow: str = Field(
         default="images.yml",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.ya?ml$",

@@ -123,7 +123,11 @@ def test_everything_wrong_comes_at_once_with_its_line(tmp_path: Path) -> None:
         ('repository = "a/b"\n[github.secrets]\nX = { env = "A" }\nx = { env = "B" }', "X and x"),
         ('repository = "a/b"\n[github.environments.P]\n[github.environments.p]', "P and p are one"),
         ('[github.variables]\nX = "1"', "repository is missing"),
-        ('repository = "a"', "github.repository: 'a'"),
+        ('repository = "a"', "github.repository: 'a' is no repository; write OWNER/NAME"),
+        ('repository = "https://github.com/a/b"', "'https://github.com/a/b' is no repository"),
+        ('repository = "a/b.git"', "'a/b.git' is no repository"),
+        ('repository = "a/.."', "'a/..' is no repository"),
+        ('repository = "a/b\\n"', "is no repository"),
         ('repository = "a/b"\n[github.secrets]\nX = { same_as = "registry_token" }', "no place"),
         ('repository = "a/b"\n[github.secrets]\nX = { same_as = "api_keys.nobody" }', "no [[kong"),
         (
