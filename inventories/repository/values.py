@@ -42,7 +42,9 @@ def token(spec: SiteSpec) -> Secret:
         return read_token(place, what="github_token", base=project_root())
     except SecretError as error:
         raise ProvisionError(
-            str(error), "name its place: github_token under [secrets] of inventories/site.toml"
+            str(error),
+            "put a token there, or name its place: github_token under [secrets] of "
+            "inventories/site.toml",
         ) from None
 
 

@@ -171,6 +171,7 @@ def test_no_token_at_all(desk: Desk) -> None:
     said = desk.run("plan")
     assert said.code == 1
     assert "secrets.github_token (env GITHUB_TOKEN) is not set" in said.err
+    assert "Next: put a token there, or name its place" in said.err
     assert desk.hub.log == []
 
 
