@@ -26,13 +26,14 @@ Env = Annotated[str | None, typer.Option("--env", help="default: DEPLOY_ENV, els
 Prune = Annotated[
     bool, typer.Option("--prune", help="remove what was written from here and left site.toml")
 ]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable result on stdout")]
 
 
 @app.command()
 def plan(
     env: Env = None,
     prune: Prune = False,
-    json: Annotated[bool, typer.Option("--json", help="machine-readable result")] = False,
+    json: Json = False,
 ) -> None:
     """Show by name what apply would write or remove; exit 2 if anything. Changes nothing."""
     from inventories.repository import work
@@ -46,6 +47,7 @@ def apply(
     env: Env = None,
     prune: Prune = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    json: Json = False,
 ) -> None:
     """Write what site.toml wants and GitHub does not have so; safe to repeat."""
     from inventories.repository import work
@@ -53,7 +55,7 @@ def apply(
     where = world(env)
     session = work.open_session(where, Progress())
     again = f"provision github apply{' --prune' if prune else ''} --env {where.env}"
-    _locked(where, again, lambda: work.apply(session, prune=prune, yes=yes))
+    _locked(where, again, lambda: work.apply(session, prune=prune, yes=yes, as_json=json))
 
 
 @app.command()

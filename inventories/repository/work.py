@@ -82,18 +82,25 @@ def plan(session: Session, *, prune: bool, as_json: bool) -> int:
     return PENDING if made.pending else DONE
 
 
-def apply(session: Session, *, prune: bool, yes: bool) -> int:
-    """Show the plan, ask, and carry it out."""
-    show = session.progress.show
+def apply(session: Session, *, prune: bool, yes: bool, as_json: bool) -> int:
+    """Show the plan, ask, and carry it out; for programs the plan comes as done, afterwards."""
+    if as_json and not yes:
+        raise ProvisionError("nothing was done: with --json nobody is asked", "add --yes")
+    show, repository = session.progress.show, session.repository
     looked = _look(session, prune=prune, make_key=True)
-    show(plan_lines(looked.plan, session.repository))
-    if not looked.plan.pending:
-        return DONE
-    _confirm(f"Type yes to write this to {session.repository}", yes)
-    count = applying.carry_out(
-        looked.hub, looked.plan, looked.found, looked.values, looked.key_id, session.progress.say
-    )
-    show(["", f"Done: {count} written or removed at {session.repository}."])
+    if not as_json:
+        show(plan_lines(looked.plan, repository))
+    if looked.plan.pending:
+        _confirm(f"Type yes to write this to {repository}", yes)
+        say = session.progress.say
+        count = applying.carry_out(
+            looked.hub, looked.plan, looked.found, looked.values, looked.key_id, say
+        )
+        if not as_json:
+            show(["", f"Done: {count} written or removed at {repository}."])
+    if as_json:
+        done = plan_json(looked.plan, session.where.env, repository) | {"pending": False}
+        session.progress.raw(json.dumps(done, indent=2))
     return DONE
 
 
@@ -104,9 +111,10 @@ def dispatch(session: Session, ref: str) -> int:
     except ValueError as problem:
         raise ProvisionError(str(problem), "provision github dispatch --ref main") from None
     client = session.client()
-    Hub(client).check()
     workflow = session.spec.github.workflow
-    run = Dispatcher(client, workflow, ref).start()
+    with session.progress.waiting(f"Starting {workflow} of {session.repository}"):
+        Hub(client).check()
+        run = Dispatcher(client, workflow, ref).start()
     page = f"https://github.com/{session.repository}/actions/workflows/{workflow}"
     session.progress.show(
         [
@@ -122,8 +130,9 @@ def _look(session: Session, *, prune: bool, make_key: bool) -> Looked:
     key = record_key(session.where, make=make_key)
     values = read_values(session.where, session.spec, key)
     hub = Hub(session.client())
-    hub.check()
-    found = applying.look(hub, values.wanted)
+    with session.progress.waiting(f"Asking GitHub about {session.repository}"):
+        hub.check()
+        found = applying.look(hub, values.wanted)
     made = make_plan(values.wanted.values(), found, key_id(key), prune=prune)
     if problems := too_many(made, found):
         raise PlanRefused(

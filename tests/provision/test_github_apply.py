@@ -229,6 +229,30 @@ def test_apply_asks_and_shows_the_plan_first(desk: Desk) -> None:
     assert desk.hub.writes == 0
 
 
+def test_an_apply_for_programs(desk: Desk) -> None:
+    """Stdout is JSON alone, and nobody is asked a question that would stand in it."""
+    desk.secret("ONE", "value-of-the-first")
+    desk.want('[github.secrets]\nONE = { env = "ONE" }\n')
+    said = desk.run("apply", "--json")
+    assert (said.code, said.out) == (1, "")
+    assert "Next: add --yes" in said.err
+    assert desk.hub.log == []
+    done = json.loads(desk.apply("--json").out)
+    assert (done["repository"], done["pending"]) == ("Fountain/story", False)
+    assert [(i["name"], i["kind"], i["will"]) for i in done["items"]] == [("ONE", "add", "write")]
+    done = json.loads(desk.apply("--json").out)
+    assert [(i["name"], i["kind"], i["will"]) for i in done["items"]] == [
+        ("ONE", "unchanged", None)
+    ]
+
+
+def test_who_waits_is_told_for_what(desk: Desk) -> None:
+    """A network that swallows everything takes two minutes to be told from a slow one."""
+    desk.hub.fail("GET", "/repos/", 502, 99)
+    assert desk.run("plan").err.startswith("Asking GitHub about Fountain/story\n")
+    assert desk.run("dispatch").err.startswith("Starting images.yml of Fountain/story\n")
+
+
 def test_values_are_in_no_argument_and_no_environment_of_a_child(desk: Desk) -> None:
     """Who may list processes must not see them: a password manager's program looks around."""
     spy = desk.project.folder / "spy.py"
