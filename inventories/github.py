@@ -29,6 +29,8 @@ from inventories.repository import answers
 WAIT_S = 60.0  # the longest rate limit that is waited for
 ATTEMPTS, WAITS = 4, 3  # of one request; rate limits of one request
 TIMEOUT_S = 30
+#: Of one list at most. GitHub keeps 500 variables and gives no fewer than 10 of them a page.
+PAGES = 100
 #: GitHub asks for a second between writes ("Best practices for using the REST API").
 PAUSE_S = 1.0
 Json = dict[str, Any]
@@ -93,7 +95,7 @@ class Client:
             except (OSError, ValueError, RuntimeError) as error:  # requests' errors are OSErrors
                 trouble, again = self._trouble(error)
                 if not again:
-                    raise ProvisionError(f"{trouble}, on: {request.what}", _LATER) from None
+                    raise ProvisionError(f"{trouble}, on: {request.what}", _BETWEEN) from None
             writing = request.verb != "GET"
             if writing and done is not None and done():
                 return None
@@ -124,8 +126,7 @@ class Client:
         """All items of a list, page by page until its `total_count` is reached: lists differ in
         how many items they give at most."""
         items: list[Json] = []
-        page = 1
-        while True:
+        for page in range(1, PAGES + 1):
             more = {"per_page": 100, "page": page, **(request.parameters or {})}
             found = self.get(
                 Request("GET", request.path, request.what, request.need, parameters=more)
@@ -136,7 +137,7 @@ class Client:
             items += rows
             if not rows or len(items) >= total:
                 return items
-            page += 1
+        raise self.odd(request.what)
 
     def seal(self, key: Json, value: Secret) -> str:
         """`value` in a box that only the holder of `key` opens, in base64."""
@@ -150,7 +151,7 @@ class Client:
         """An answer that is not GitHub's."""
         return ProvisionError(
             f"the answer is not one of GitHub's API, on: {what}",
-            f"check {GITHUB_API} and what stands between this machine and the network",
+            _BETWEEN,
         )
 
     def _once(self, request: Request) -> Json | None:
@@ -190,6 +191,8 @@ class Client:
 
 
 _LATER = "run the same command again, which goes on where this one ended; see githubstatus.com"
+
+_BETWEEN = f"check {GITHUB_API} and what stands between this machine and the network"
 
 
 def _headers(error: GithubException) -> dict[str, str]:

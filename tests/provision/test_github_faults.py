@@ -235,6 +235,17 @@ def test_an_answer_that_is_not_githubs(desk: Desk) -> None:
     assert "Traceback" not in said.err, said.err
 
 
+def test_a_list_without_an_end_is_ended(desk: Desk) -> None:
+    """Something in between that answers every page alike; 500 variables are what there can be."""
+    rows = [{"name": "A", "value": "x"}]
+    body = {"total_count": 10**9, "variables": rows}
+    desk.hub.fail("GET", "/actions/variables", 200, 9999, body=body)
+    said = desk.run("plan")
+    assert said.code == 1
+    assert "not one of GitHub's API, on: list the variables of Fountain/story" in said.err
+    assert len(desk.hub.requests("GET", "/actions/variables")) == 100
+
+
 def test_nobody_answers(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
