@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from deploys import applied
 from inventories import departed
+from inventories.asking import confirm
 from inventories.errors import PlanRefused, ProvisionError, SpecError
 from inventories.execute import Executor
 from inventories.generated import host_entry, leaving_entry, remove_files, write_files
@@ -91,7 +91,7 @@ def apply(session: Session, *, yes: bool, as_json: bool) -> int:
     if not as_json:
         session.progress.show(plan_lines(found, session.spec, session.owner, session.api))
     if found.steps:
-        _confirm(session, "yes", "Type yes to do this", yes)
+        confirm("Type yes to do this", yes)
     names = {h.name for h in session.spec.hosts}
     _executor(session).run(found.steps, names)
     hosts = _ready(session)
@@ -133,7 +133,7 @@ def destroy(session: Session, only: frozenset[str], *, yes: bool, undrained: boo
     show([f"Destroy in {session.owner.env}:", "", *(f"  {s}" for s in found.steps)])
     show([f"! {note}" for note in found.notes])
     word = session.owner.env
-    _confirm(session, word, f"Data on these hosts is lost. Type {word} to do this", yes)
+    confirm(f"Data on these hosts is lost. Type {word} to do this", yes, word=word)
     _executor(session).destroy(found.steps)
     remote = session.remote()
     if only:
@@ -268,16 +268,3 @@ def _refuse_examples(spec: SiteSpec) -> None:
                 "documentation, nobody's own address",
                 "put your public address there, for example with curl https://checkip.amazonaws.com",
             )
-
-
-def _confirm(session: Session, word: str, question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ProvisionError("nothing was done: there is no terminal to ask on", "add --yes")
-    try:
-        answer = input(f"{question}: ").strip()
-    except EOFError:
-        answer = ""
-    if answer != word:
-        raise ProvisionError("nothing was done: not confirmed")

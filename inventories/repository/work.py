@@ -7,9 +7,9 @@ shown and confirmed. Raises `ProvisionError` for what it cannot do.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 
+from inventories.asking import confirm
 from inventories.endpoints import GITHUB, GITHUB_API, github_api
 from inventories.errors import PlanRefused, ProvisionError
 from inventories.github import Client
@@ -91,7 +91,7 @@ def apply(session: Session, *, prune: bool, yes: bool, as_json: bool) -> int:
     if not as_json:
         show(plan_lines(looked.plan, repository))
     if looked.plan.pending:
-        _confirm(f"Type yes to write this to {repository}", yes)
+        confirm(f"Type yes to write this to {repository}", yes)
         say = session.progress.say
         count = applying.carry_out(
             looked.hub, looked.plan, looked.found, looked.values, looked.key_id, say
@@ -139,16 +139,3 @@ def _look(session: Session, *, prune: bool, make_key: bool) -> Looked:
             "\n".join(problems), "remove some at GitHub or from inventories/site.toml, then again"
         )
     return Looked(made, found, values, hub, key_id(key))
-
-
-def _confirm(question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ProvisionError("nothing was done: there is no terminal to ask on", "add --yes")
-    try:
-        answer = input(f"{question}: ").strip()
-    except EOFError:
-        answer = ""
-    if answer != "yes":
-        raise ProvisionError("nothing was done: not confirmed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -314,7 +315,11 @@ def test_nothing_of_environments_is_asked_without_any(desk: Desk) -> None:
     assert not desk.hub.requests("*", "environments")
 
 
-@pytest.mark.parametrize(("typed", "writes"), [("yes", True), ("y", False), ("", False)])
+@pytest.mark.parametrize(
+    ("typed", "writes"),
+    [("yes\r", True), ("y\r", False), ("\r", False), ("\x03", False), ("ye\x03", False),
+     ("\x04", False)],
+)  # fmt: skip
 def test_at_a_terminal_only_yes_is_yes(desk: Desk, typed: str, writes: bool) -> None:
     desk.want('[github.variables]\nA = "x"\n')
     argv = ["-m", "inventories.provision", "github", "apply"]
@@ -324,11 +329,13 @@ def test_at_a_terminal_only_yes_is_yes(desk: Desk, typed: str, writes: bool) -> 
     child.logfile_read = (seen := io.StringIO())
     child.expect("Type yes to write this to Fountain/story: ")
     assert "variable A: add" in seen.getvalue()
-    child.sendline(typed)
+    child.send(typed)
     child.expect(pexpect.EOF)
     child.close()
     desk.shown.append(seen.getvalue())
     assert child.exitstatus == (0 if writes else 1)
+    no = re.search(r"(?m)^(\x1b\[\d+m)?nothing was done: not confirmed", seen.getvalue())
+    assert (no is None) == writes
     assert bool(desk.hub.writes) == writes
 
 
