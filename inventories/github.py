@@ -24,7 +24,7 @@ from inventories.endpoints import GITHUB_API, github_api, origin
 from inventories.errors import ProvisionError
 from inventories.limits import Limits
 from inventories.progress import Progress
-from inventories.repository import answers
+from inventories.repository import answers, troubles
 
 WAIT_S = 60.0  # the longest rate limit that is waited for
 ATTEMPTS, WAITS = 4, 3  # of one request; rate limits of one request
@@ -93,7 +93,8 @@ class Client:
                     ) from None
                 trouble = f"GitHub answers {error.status}"
             except (OSError, ValueError, RuntimeError) as error:  # requests' errors are OSErrors
-                trouble, again = self._trouble(error)
+                host = origin(github_api())[1]
+                trouble, again = troubles.trouble(error, host, TIMEOUT_S)
                 if not again:
                     raise ProvisionError(f"{trouble}, on: {request.what}", _BETWEEN) from None
             writing = request.verb != "GET"
@@ -173,22 +174,6 @@ class Client:
         self._progress.say(f"GitHub's rate limit: waiting {wait:.0f} s, as it asks")
         time.sleep(wait)
 
-    def _trouble(self, error: Exception) -> tuple[str, bool]:
-        """What failed on the way, and whether trying again can help."""
-        names = {type(e).__name__ for e in _causes(error)}
-        host = origin(github_api())[1]
-        if isinstance(error, RuntimeError):
-            return f"{host} leads to another address", False
-        if isinstance(error, ValueError) and not isinstance(error, OSError):
-            return f"{host} gave half an answer", True
-        if names & {"SSLError", "SSLCertVerificationError"}:
-            return f"the certificate of {host} is not trusted (the clock, or a proxy?)", False
-        if names & {"NameResolutionError", "gaierror"}:
-            return f"the name {host} is not found (no network, or DNS)", True
-        if any("Timeout" in name for name in names):
-            return f"{host} did not answer within {TIMEOUT_S} seconds", True
-        return f"the connection to {host} failed", True
-
 
 _LATER = "run the same command again, which goes on where this one ended; see githubstatus.com"
 
@@ -197,15 +182,3 @@ _BETWEEN = f"check {GITHUB_API} and what stands between this machine and the net
 
 def _headers(error: GithubException) -> dict[str, str]:
     return {str(k).lower(): str(v) for k, v in (error.headers or {}).items()}
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and everything inside it: requests wraps urllib3, which wraps the socket's."""
-    found: list[BaseException] = []
-    todo: list[object] = [error]
-    while todo and len(found) < 20:
-        here = todo.pop()
-        if isinstance(here, BaseException) and here not in found:
-            found.append(here)
-            todo += [*here.args, getattr(here, "reason", None), here.__cause__, here.__context__]
-    return found
