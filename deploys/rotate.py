@@ -22,7 +22,7 @@ from deploys.rotate_pki import Ca, GatewayCertificate, Leaf
 from deploys.rotation import Context, Item, Outcome, Row
 from deploys.secrets import SecretError
 from deploys.sources import LIMIT
-from inventories.errors import ProvisionError
+from inventories import console
 from inventories.progress import Progress
 from inventories.spec import load_site
 from inventories.worlds import world
@@ -147,28 +147,7 @@ def _as_table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Entry point of the console script."""
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(standalone_mode=False)
-    except ProvisionError as failure:
-        Progress().fail(failure.what, failure.next_step)
-        code = failure.exit_code
-    except SecretError as failure:
-        Progress().fail(str(failure), "")
-        code = 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        Progress().fail(f"{where}{error.strerror or error}", "")
-        code = 1
-    except KeyboardInterrupt:
-        code = 1
-    except Exception as error:
-        show = getattr(error, "show", None)  # the parser's own errors
-        if show is None:
-            raise
-        show()
-        code = 1
-    sys.exit(code or 0)
+    console.run(app)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ billed now, and the next command. Exit codes: 0 done, 1 failed, 2 changes pendin
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from inventories import commands
+from inventories import commands, console
 from inventories.commands import Session, open_session
 from inventories.errors import ProvisionError
 from inventories.images.commands import app as images
@@ -32,7 +31,6 @@ app = typer.Typer(
 app.add_typer(images, name="images")
 app.add_typer(github, name="github")
 Command = Callable[[Session], int]
-_INTERRUPTED = 130  # what Typer 0.29 makes of Ctrl-C
 Env = Annotated[
     str | None,
     typer.Option("--env", help="production, or a lab's name; default: DEPLOY_ENV, else production"),
@@ -105,22 +103,16 @@ def _change(env: str | None, name: str, command: Command, *, buying: bool = Fals
     with env_lock(where, again):
         try:
             code = command(session)
-        except ProvisionError as failure:
-            _explain(session, failure, again)
-            code = failure.exit_code
         except KeyboardInterrupt:
             _explain(session, ProvisionError("interrupted"), again)
             code = 1
-        except OSError as error:
-            _explain(session, _local(error), again)
-            code = 1
+        except Exception as error:
+            failure = console.expected(error)
+            if failure is None:
+                raise
+            _explain(session, failure, again)
+            code = failure.exit_code
     raise typer.Exit(code)
-
-
-def _local(error: OSError) -> ProvisionError:
-    """Something of this machine: a full disk, a folder that is a file."""
-    where = f"{error.filename}: " if error.filename else ""
-    return ProvisionError(f"{where}{error.strerror or error}")
 
 
 def _explain(session: Session, failure: ProvisionError, again: str) -> None:
@@ -139,26 +131,7 @@ def _explain(session: Session, failure: ProvisionError, again: str) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(standalone_mode=False)
-        if code == _INTERRUPTED:  # of a command that reads; one that changes says what is done
-            Progress().fail("interrupted", "run the same command again")
-            code = 1
-    except ProvisionError as failure:
-        Progress().fail(failure.what, failure.next_step)
-        code = failure.exit_code
-    except OSError as error:
-        Progress().fail(_local(error).what, "")
-        code = 1
-    except Exception as error:
-        # The parser's own errors; 2 would mean "changes pending" here.
-        show = getattr(error, "show", None)
-        if show is None:
-            raise
-        show()
-        code = 1
-    sys.exit(code or 0)
+    console.run(app)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from inventories import worlds
-from inventories.errors import ProvisionError
+from inventories import console, worlds
 from inventories.lab import lifecycle, publish, state, status
 from inventories.lab.errors import LabError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 DEFAULT = os.environ.get("LAB") or "lab"
 Name = Annotated[str, typer.Option("--name", help="which lab; several may live side by side")]
 
@@ -67,14 +66,14 @@ def show(
             f"{host['memory_mb']} MB",
             host["state"],
         )
-    console = Console()
-    console.print(table)
+    out = Console()
+    out.print(table)
     for what, url in {**found["urls"], **found["files"]}.items():
-        console.print(f"{what:9} {url or 'not up'}", highlight=False)
+        out.print(f"{what:9} {url or 'not up'}", highlight=False)
     if not found["lab"]["ready"]:
-        console.print(f"This lab is not complete: 'rehearse up --name {name}' completes it.")
+        out.print(f"This lab is not complete: 'rehearse up --name {name}' completes it.")
     if untried := status.untried():
-        console.print(untried)
+        out.print(untried)
 
 
 @app.command()
@@ -125,13 +124,8 @@ def main() -> None:
     run(app)
 
 
-def run(command: Callable[..., object]) -> None:
+def run(command: typer.Typer) -> NoReturn:
     """Run, and turn expected failures into one sentence and exit code 1."""
-    try:
-        command()
-    except (LabError, ProvisionError) as error:
-        say(f"rehearse: {error}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        say("rehearse: interrupted; 'rehearse up' continues, 'rehearse down' removes what is there")
-        sys.exit(1)
+    console.run(
+        command, interrupted="'rehearse up' continues, 'rehearse down' removes what is there"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inventories.errors import ProvisionError
 
-class LabError(Exception):
+
+class LabError(ProvisionError):
     """What happened, to which lab or host, and what to run next, in one or two sentences."""
