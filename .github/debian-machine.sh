@@ -80,12 +80,13 @@ $(printf '%q ' "$@") 3>&-
 code=\$?
 sync
 echo "code \$code" >&3
-systemctl --no-block poweroff
 END
 cat > "$root/etc/systemd/system/command.service" <<'END'
 [Unit]
 Wants=network-online.target
 After=network-online.target
+SuccessAction=poweroff
+FailureAction=poweroff
 [Service]
 Type=oneshot
 Environment=HOME=/root
