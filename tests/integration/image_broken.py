@@ -92,6 +92,8 @@ KINDS: Mapping[str, Broken] = {
 }  # fmt: skip
 #: Several mistakes in one image, for when there is no time for each; and the others.
 AT_ONCE = ("root", "authority", "key", "sick", "deaf")
+#: Found in the image's files and settings, without starting it.
+READABLE = ("authority", "key", "setuid", "token", "pip", "large")
 OTHERS = tuple(kind for kind in KINDS if kind not in AT_ONCE)
 
 

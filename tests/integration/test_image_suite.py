@@ -21,7 +21,7 @@ import pytest
 from inventories.lab import image, machine
 from tests.image import own_engine
 from tests.integration import image_broken
-from tests.integration.image_broken import AT_ONCE, GOOD, KINDS, OTHERS, Broken
+from tests.integration.image_broken import AT_ONCE, GOOD, KINDS, OTHERS, READABLE, Broken
 from tests.labs import ROOT
 from tests.services import node_support
 
@@ -105,10 +105,10 @@ def test_the_services_image_passes(bench: Bench, tmp_path: Path) -> None:
     assert expected <= ran.passed, "every test that a mistake is for was run"
 
 
-def fails_for_its_reason(bench: Bench, broken: Broken, folder: Path) -> None:
+def fails_for_its_reason(bench: Bench, broken: Broken, folder: Path, *more: str) -> None:
     name = f"story:broken-{os.getpid()}"
     image_broken.build(name, broken, bench.context, bench.env)
-    ran = bench.suite(name, folder)
+    ran = bench.suite(name, folder, *more)
     assert ran.status != 0, ran.text
     assert set(ran.failed) == broken.fails, ran.text
     assert ran.passed
@@ -118,9 +118,14 @@ def fails_for_its_reason(bench: Bench, broken: Broken, folder: Path) -> None:
     assert not [line for line in bench.secret if line in ran.text + said], "a leak is not repeated"
 
 
-@pytest.mark.parametrize(
-    "kinds", [AT_ONCE, pytest.param(OTHERS, marks=pytest.mark.long)], ids=["some", "others"]
-)
+def test_every_mistake_that_can_be_read_is_found(bench: Bench, tmp_path: Path) -> None:
+    """The quick half of the suite, which starts no service; the rest is for the long run."""
+    broken = image_broken.together(READABLE)
+    fails_for_its_reason(bench, broken, tmp_path, "-k", "test_image_contents")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kinds", [AT_ONCE, OTHERS], ids=["some", "others"])
 def test_every_mistake_in_one_image_is_found(
     bench: Bench, tmp_path: Path, kinds: tuple[str, ...]
 ) -> None:
