@@ -11,6 +11,7 @@ from tests.labs import ROOT
 ELSEWHERE = {
     "make rehearse": "by the fixture of test_rehearse.py",
     "make test": "it is what runs this",
+    "make verify": "by make rehearse and by tests of test_rehearse.py",
     "make check": "make test begins with it",
     "make test-long": "it is the long form of this run",
     "make bench": "by test_bench.py, in the long run",
