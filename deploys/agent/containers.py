@@ -16,6 +16,7 @@ from deploys.agent.look import load, read
 from deploys.agent.write import Stop, sync_directory, write_json
 
 LAST_LINES = 12  # of a container's log, in the message about its failure
+CRASH_LOOK_S = 10  # for the exit code of one that was started again
 CRASHES = 1  # a container that was started again by itself will not come up
 
 
@@ -44,6 +45,15 @@ def container_log(name):
     return "".join(f"\n  {x}" for x in out.decode(errors="replace").splitlines()[-LAST_LINES:])
 
 
+def ended(name, now):
+    """The container as it is between two starts: while it runs again its exit code reads 0."""
+    limit = time.monotonic() + CRASH_LOOK_S
+    while now is not None and now["running"] and time.monotonic() < limit:
+        time.sleep(0.1)
+        now = container(name)
+    return now
+
+
 def wait_container(name, spec, port):
     """Wait until it can work; Stop with the reason when it never will."""
     deadline = time.monotonic() + spec["ready_s"]
@@ -55,7 +65,8 @@ def wait_container(name, spec, port):
         said = f"{status}: {text.strip()[:400]}" if status else text
         now = container(name)
         if now is None or now["restarts"] >= CRASHES or not now["running"]:
-            code = now["exit"] if now else "?"
+            now = ended(name, now)
+            code = now["exit"] if now and not now["running"] else "?"
             starved = ", it was killed for want of memory" if now and now["starved"] else ""
             raise Stop(f"crashes at start (exit code {code}{starved}){container_log(name)}")
         if time.monotonic() > deadline:

@@ -36,6 +36,7 @@ import http.server, json, os, signal, sys, threading, time
 kind, busy, lock = os.environ["KIND"], [0], threading.Lock()
 print("starting as", kind, flush=True)
 if kind == "crash":
+    time.sleep(1.5)  # long enough to be met running again after its first end
     sys.exit("no way to work: planted reason")
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
