@@ -23,6 +23,7 @@ from botocore.loaders import JSONFileLoader
 from inventories.lab.lightsail import Delays, Fault, NullDriver, StandIn
 from inventories.provision import main
 from inventories.sshkey import ensure_key
+from tests.provision.github_support import Desk, made_desk
 
 SITE = """
 [site]
@@ -196,3 +197,14 @@ def applied(site: Site) -> Site:
     assert result.code == 0, result.all
     site.api.calls.clear()
     return site
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Desk]:
+    """A repository at a GitHub stand-in, and the command `provision github` on it."""
+    with made_desk(tmp_path, monkeypatch, capfd) as made:
+        yield made

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pexpect
 import pytest
@@ -16,19 +14,9 @@ import pytest
 from deploys import keys
 from inventories.repository.names import MAX_BYTES, RECORD
 from tests.github_standin.world import Held
-from tests.provision.github_support import ROOT, Desk, made_desk
+from tests.provision.github_support import ROOT, Desk
 
 STAMP = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd) as made:
-        yield made
 
 
 VALUES = {

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.provision.github_support import Desk, made_desk
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd) as made:
-        yield made
+from tests.provision.github_support import Desk
 
 
 def address(desk: Desk) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from inventories.limits import Limits
 from inventories.lock import env_lock
 from inventories.progress import Progress
 from inventories.repository.hub import Hub
-from tests.provision.github_support import Desk, made_desk
+from tests.provision.github_support import Desk
 
 WANTED = (
     '[github.secrets]\nONE = { env = "ONE" }\n[github.variables]\nNEW = "new"\nOLD = "changed"\n'
@@ -33,16 +32,6 @@ WRITES = {
     "a removed variable": ("DELETE", "/actions/variables/GONE$"),
     "a dispatch": ("POST", "/dispatches$"),
 }
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Desk]:
-    with made_desk(tmp_path, monkeypatch, capfd) as made:
-        yield made
 
 
 @pytest.fixture
