@@ -24,6 +24,7 @@ def check_all(
     """Everything that was acknowledged is there once, and nothing else is."""
     problems = [
         *check_lines(client, stage, ledgers),
+        *check_shared(client, stage, ledgers),
         *check_numbers(client, stage, ledgers),
         *check_moves(client, stage, ledgers),
         *check_sessions(client, stage, ledgers),
@@ -66,10 +67,26 @@ def check_lines(client: httpx.Client, stage: Stage, ledgers: Sequence[Ledger]) -
         problems += [f"{letter}: acknowledged and lost: {k} {wanted[k]}" for k in sorted(lost)]
         problems += [f"{letter}: never acknowledged: {k} {served[k]}" for k in sorted(extra)]
         problems += [f"{letter}: {k} is {served[k]}, not {wanted[k]}" for k in sorted(other)]
-    (mark,) = [_get(client, f"/spokenWords/{stage.line}")["text"]]
-    shared = {mark for ledger in ledgers for mark in ledger.shared}
-    if shared and mark not in shared:
-        problems.append(f"the shared line says {mark}, which nobody was told was done")
+    return problems
+
+
+def check_shared(client: httpx.Client, stage: Stage, ledgers: Sequence[Ledger]) -> list[str]:
+    """The line that all clients change has exactly the versions that were acknowledged, and each
+    of them to one client only."""
+    told = Counter(version for ledger in ledgers for version in ledger.shared)
+    problems = [f"shared version {v} acknowledged {n} times" for v, n in told.items() if n > 1]
+    wanted = {1: "shared"} | {v: m for ledger in ledgers for v, m in ledger.shared.items()}
+    listed = _get(client, "/sequence/version", elementType="spokenWord", elementId=stage.line)
+    path = f"/sequence/version/spokenWord/{stage.line}"
+    found = {
+        v: _get(client, f"{path}/{v}")["data"]["text"] for v in (e["versionNumber"] for e in listed)
+    }
+    if found != wanted:
+        differ = sorted(found.items() ^ wanted.items())
+        problems.append(f"the shared line was changed otherwise than told: {differ}")
+    now = _get(client, f"/spokenWords/{stage.line}")["text"]
+    if now != wanted[max(wanted)]:
+        problems.append(f"the shared line says {now}, not {wanted[max(wanted)]}")
     return problems
 
 

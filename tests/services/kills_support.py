@@ -120,7 +120,7 @@ class Ledger:
     appended: list[str] = field(default_factory=list)
     sessions: list[tuple[int, str]] = field(default_factory=list)
     states: list[tuple[int, str]] = field(default_factory=list)
-    shared: list[str] = field(default_factory=list)
+    shared: dict[int, str] = field(default_factory=dict)  # by the version that it made
 
 
 @dataclass
@@ -306,14 +306,17 @@ class Writer:
         self.ledger.states.append((made["worldStateId"], mark))
 
     def contend(self) -> None:
-        path, mark = f"/spokenWords/{self.stage.line}", self._mark()
+        line, mark = self.stage.line, self._mark()
+        path = f"/spokenWords/{line}"
         seen = self.caller.insist("GET", path).json()["versionNumber"]
         body = {"text": mark, "versionNumber": seen}
         answer = self.caller.insist("PATCH", path, body)
-        if answer.status_code == 409:
-            return
+        if answer.status_code == 409:  # of another client, or ours was done and its answer lost?
+            answer = self.caller.insist("GET", f"/sequence/version/spokenWord/{line}/{seen + 1}")
+            if answer.json()["data"]["text"] != mark:
+                return
         self._expect(answer, 200)
-        self.ledger.shared.append(mark)
+        self.ledger.shared[seen + 1] = mark
 
     def drop(self) -> None:
         """Delete a line, and most times bring it back."""
