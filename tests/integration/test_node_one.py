@@ -76,9 +76,9 @@ def test_killed_runs_on_a_fresh_host_are_finished_by_the_next(node: Node) -> Non
     assert starts(node) == 1
 
 
-def test_what_was_acknowledged_survives_kill_9(loaded: Node) -> None:
-    """A writer goes on while the node is killed three times; each write it got an answer for is
-    there afterwards. Its ids are its own, so asking again writes nothing twice."""
+def survives_kill_9(loaded: Node, kills: int) -> None:
+    """A writer goes on while the node is killed; each write it got an answer for is there
+    afterwards. Its ids are its own, so asking again writes nothing twice."""
     client = loaded.client()
     acknowledged: list[str] = []
     stop = threading.Event()
@@ -97,7 +97,7 @@ def test_what_was_acknowledged_survives_kill_9(loaded: Node) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        for _ in range(3):
+        for _ in range(kills):
             before = len(acknowledged)
             until(lambda before=before: len(acknowledged) >= before + 60, 120)
             pid = loaded.pid()
@@ -113,11 +113,20 @@ def test_what_was_acknowledged_survives_kill_9(loaded: Node) -> None:
         ids = acknowledged[first : first + 1000]
         reply = client.mget(index=INDEX, body={"ids": ids})
         lost += [d["_id"] for d in reply["docs"] if not d.get("found")]
-    print(f"kill -9 three times: {len(acknowledged)} acknowledged, {len(lost)} lost")
+    print(f"{kills} times kill -9: {len(acknowledged)} acknowledged, {len(lost)} lost")
     assert lost == []
     client.delete_by_query(
         index=INDEX, body={"query": {"term": {"play": "survivors"}}}, refresh=True
     )
+
+
+def test_what_was_acknowledged_survives_kill_9(loaded: Node) -> None:
+    survives_kill_9(loaded, 1)
+
+
+@pytest.mark.long
+def test_what_was_acknowledged_survives_kill_9_again_and_again(loaded: Node) -> None:
+    survives_kill_9(loaded, 5)
 
 
 def test_an_archive_with_another_sum_is_refused_before_any_change(
@@ -163,13 +172,12 @@ def test_a_damaged_upload_is_refused_before_it_is_unpacked(loaded: Node) -> None
     assert loaded.pid() == pid
 
 
-def test_an_upgrade_whose_node_does_not_come_up_is_told_and_goes_on(loaded: Node) -> None:
-    """First a node that dies before it has opened its data: the way back is open. Then one that
-    dies afterwards: the way back is closed, is said to be, and the way forward keeps the data."""
+@pytest.mark.long
+def test_an_upgrade_whose_node_does_not_start_can_be_taken_back(loaded: Node) -> None:
+    """It dies before it has opened its data: the way back is open."""
     loaded.settings(version=OLD)
     loaded.converge()
     amount = count(loaded)
-
     break_start(loaded, "Environment=OPENSEARCH_JAVA_OPTS=-XX:+NoSuchFlag")
     loaded.settings(version=NEW)
     text = loaded.refused()
@@ -180,6 +188,14 @@ def test_an_upgrade_whose_node_does_not_come_up_is_told_and_goes_on(loaded: Node
     loaded.converge()
     loaded.converged()
     assert (version(loaded), count(loaded)) == (OLD, amount)
+
+
+def test_an_upgrade_whose_node_does_not_come_up_is_told_and_goes_on(loaded: Node) -> None:
+    """It dies after it has opened its data: the way back is closed, is said to be, and the way
+    forward keeps the data."""
+    loaded.settings(version=OLD)
+    loaded.converge()
+    amount = count(loaded)
 
     # Its HTTP wants the port that its transport has just taken: by then the data is open.
     start = "ExecStart=\\nExecStart=/opt/opensearch/current/bin/opensearch -Ehttp.port=9301"

@@ -22,6 +22,7 @@ from tests import image_variants
 from tests.integration import site_accidents as accidents
 from tests.integration import site_checks as checks
 from tests.integration import site_failures as failures
+from tests.integration import site_growth as growth
 from tests.integration.site_failures import answers, gateway, host_of, image, write_settings
 from tests.integration.site_load import kept, under_load
 from tests.integration.site_support import SITE, WholeSite, whole_site
@@ -237,3 +238,7 @@ def test_any_host_may_die_during_the_run(
     site: WholeSite, usual: str, role: str, step: str, nth: int
 ) -> None:
     accidents.dies_during(site, usual, role, step, nth)
+
+
+def test_an_app_host_joins_and_leaves_without_a_failed_request(site: WholeSite) -> None:
+    growth.app_host_joins_and_leaves(site)
