@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,6 @@ from github.Repository import Repository
 from tests.github_standin import Hub, standin
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with standin() as running:
-        yield running
 
 
 def client(hub: Hub, **more: Any) -> github.Github:
