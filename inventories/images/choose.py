@@ -10,7 +10,7 @@ from inventories.errors import ProvisionError
 from inventories.images.listing import configs, tagged
 from inventories.images.manifests import PLATFORM, Manifest
 from inventories.images.names import SHORT, is_digest, is_prefix, is_tag
-from inventories.images.registry import Registry
+from inventories.images.registry import MOST_TAGS, Registry
 
 _FORM = f"a digest is sha256: and 64 hex digits, of which the first {SHORT} are enough"
 
@@ -52,7 +52,14 @@ def _no_digest(registry: Registry, given: str, env: str, look: str) -> Provision
 
 
 def _whole(registry: Registry, prefix: str, known: str | None, look: str) -> str:
-    manifests = tagged(registry, registry.tags()).values()
+    tags, cut = registry.tags()
+    if cut:  # another digest with this beginning may be behind the others
+        raise ProvisionError(
+            f"{registry.package} has more than {MOST_TAGS} tags, so {prefix} may mean more than "
+            "one image; site.toml was not changed",
+            "give the whole digest, sha256: and 64 hex digits",
+        )
+    manifests = tagged(registry, tags).values()
     digests = {manifest.digest for manifest in manifests}
     digests |= {child.digest for manifest in manifests for child in manifest.children}
     digests |= {known} if known is not None else set()

@@ -43,10 +43,12 @@ class Image:
 
 @dataclass(frozen=True)
 class Listing:
-    """Everything found: `images` newest first, `missing` wanted digests that do not exist."""
+    """Everything found: `images` newest first, `missing` wanted digests that do not exist;
+    `cut`: the package has more tags than are looked at."""
 
     images: tuple[Image, ...]
     missing: tuple[str, ...] = ()
+    cut: bool = False
 
     def of(self, digest: str) -> Image | None:
         return next((image for image in self.images if image.is_called(digest)), None)
@@ -63,7 +65,7 @@ def tagged(registry: Registry, tags: Collection[str]) -> dict[str, Manifest]:
 
 def listing(registry: Registry, wanted: Collection[str] = ()) -> Listing:
     """All images of the package; `wanted` digests are looked up besides."""
-    tags = registry.tags()
+    tags, cut = registry.tags()
     by_tag = tagged(registry, tags)
     manifests = {manifest.digest: manifest for manifest in by_tag.values()}
     behind = {child.digest for manifest in manifests.values() for child in manifest.children}
@@ -86,7 +88,7 @@ def listing(registry: Registry, wanted: Collection[str] = ()) -> Listing:
         images = [image for image in pool.map(make, manifests.values()) if image]
     images.sort(key=lambda image: image.digest)
     images.sort(key=lambda image: image.created or _NEVER, reverse=True)
-    return Listing(tuple(images), tuple(missing))
+    return Listing(tuple(images), tuple(missing), cut)
 
 
 def look(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urljoin
 
 from inventories.endpoints import origin
@@ -41,6 +41,13 @@ _ACCEPT = ", ".join(INDEXES + IMAGES)
 _NEXT = re.compile(r'<([^<>]{1,2000})>\s*;[^,]*\brel="?next"?', re.ASCII)
 
 
+class Tags(NamedTuple):
+    """Tags of a package; `cut`: it has more of them, which were not asked for."""
+
+    names: tuple[str, ...]
+    cut: bool
+
+
 class Registry:
     """One package. `login` is asked at most once, and only when the registry wants one."""
 
@@ -61,8 +68,9 @@ class Registry:
     ) -> None:
         self._client.__exit__(kind, value, trace)
 
-    def tags(self) -> list[str]:
-        """Every tag, the referrers' own included. ProvisionError when there is no such package."""
+    def tags(self) -> Tags:
+        """The tags, the referrers' own included; no more than `MOST_TAGS` of them, as each costs
+        requests. ProvisionError when there is no such package."""
         out: dict[str, None] = {}
         what, target = "the list of tags", f"{self._path}/tags/list?n={_PAGE}"
         for _ in range(_MOST_PAGES):
@@ -75,7 +83,8 @@ class Registry:
             out |= dict.fromkeys(believed(self.package, what, partial(_tags, answer.body)))
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None or len(out) >= MOST_TAGS:
-                return list(out)[:MOST_TAGS]
+                cut = following is not None or len(out) > MOST_TAGS
+                return Tags(tuple(out)[:MOST_TAGS], cut)
             target = urljoin(urljoin(self._client.url, target), following[1])
             if origin(target) != origin(self._client.url):
                 raise unbelievable(self.package, what, "continues at another server")

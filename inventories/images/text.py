@@ -9,6 +9,7 @@ from typing import Any
 from inventories.images.listing import Image, Listing
 from inventories.images.manifests import PLATFORM
 from inventories.images.names import Package, short
+from inventories.images.registry import MOST_TAGS
 from inventories.images.running import Running
 
 _HEAD = (" ", "DIGEST", "CREATED (UTC)", "COMMIT", "ATTESTATION", "RUNS ON", "TAGS")
@@ -126,6 +127,11 @@ def _tags(image: Image) -> str:
 
 def _problems(found: Listing, hosts: Sequence[Running], named: str | None) -> list[str]:
     out = [f"{host.host}: not reached ({host.problem})" for host in hosts if host.problem]
+    if found.cut:
+        out.append(
+            f"only {MOST_TAGS} tags were looked at and the package has more: newer images may be "
+            "missing here; remove tags that nobody needs"
+        )
     if named is not None and named in found.missing:
         out.append(f"site.toml names {named}, which is not in the package")
     for host in hosts:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from inventories.images.registry import MOST_TAGS
 from tests.ghcr_standin.contents import SLSA, SPDX
 from tests.provision.conftest import Site
 from tests.provision.images_support import Shop, shop
@@ -166,3 +167,21 @@ def test_a_private_package_needs_no_github_when_it_is_elsewhere(images: Shop) ->
     )
     images.patch.setenv("WORD", "word")
     assert [i["tags"] for i in images.listed()["images"]] == [["v1"]]
+
+
+def test_a_package_with_too_many_tags_says_so_and_its_beginnings_mean_nothing(
+    images: Shop,
+) -> None:
+    """What is not looked at may be newer than what is shown, or begin with the same digits."""
+    digest = images.held.image("v0")
+    images.held.tags |= {f"v{number}": digest for number in range(MOST_TAGS)}
+    assert not [note for note in images.listed()["notes"] if "tags" in note]
+    images.held.tags["one-more"] = digest
+    (note,) = [note for note in images.listed()["notes"] if "tags" in note]
+    assert "only 2000 tags were looked at and the package has more" in note
+    before = images.file.read_bytes()
+    refused = images.use(digest[:19])
+    assert (refused.code, images.file.read_bytes()) == (1, before)
+    assert "may mean more than one image" in refused.err
+    assert "give the whole digest" in refused.err
+    assert images.use(digest).code == 0
