@@ -20,6 +20,7 @@ from deploys.model import Machine
 from deploys.secrets import SecretError
 from inventories.errors import ProvisionError
 from inventories.loader import Host
+from tests.asked import asked
 from tests.hosts import gates
 from tests.hosts.doors import Door, door
 from tests.hosts.gates import Gate
@@ -29,17 +30,12 @@ HERE = Path(__file__).parent
 SITE: pytest.StashKey[Site] = pytest.StashKey()
 
 
-def _asked(config: pytest.Config) -> bool:
-    paths = [Path(config.invocation_params.dir, arg.split("::")[0]) for arg in config.args]
-    return any(path.resolve() == HERE or HERE in path.resolve().parents for path in paths)
-
-
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    return None if _asked(config) else True
+    return None if asked(config, HERE) else True
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not _asked(config):
+    if not asked(config, HERE):
         return
     control = Path(tempfile.mkdtemp(prefix="verify-"))
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploys.pki import Pki
+from tests.asked import asked
 from tests.image import certificates, door
 from tests.image.container import Running, running
 from tests.image.engine import EngineError, Image, ask, image
@@ -26,17 +27,12 @@ NODE_VARIABLE = "FOUNTAINAI_TEST_NODE"  # address of a node to use instead of on
 IMAGE: pytest.StashKey[Image] = pytest.StashKey()
 
 
-def _asked(config: pytest.Config) -> bool:
-    paths = [Path(config.invocation_params.dir, arg.split("::")[0]) for arg in config.args]
-    return any(path.resolve() == HERE or HERE in path.resolve().parents for path in paths)
-
-
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    return None if _asked(config) else True
+    return None if asked(config, HERE) else True
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not _asked(config):
+    if not asked(config, HERE):
         return
     given = os.environ.get(VARIABLE, "")
     if not given:
