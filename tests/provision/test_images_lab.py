@@ -7,10 +7,7 @@ containers. That real containers carry these labels is tested with the app role.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,22 +16,10 @@ import pytest
 from inventories.loader import env_paths, load_hosts
 from inventories.worlds import world
 from tests.ghcr_standin import Shelf, shelf
+from tests.provision.one_host import ROOT, one_host, provision
 
 pytestmark = pytest.mark.lab
-ROOT = Path(__file__).parents[2]
-REHEARSE = [sys.executable, "-c", "from inventories.lab.cli import main; main()"]
-ONE_HOST = """
-[site]
-blueprint = "debian_13"
-[[hosts]]
-name = "gateway-1"
-absent = true
-[[hosts]]
-name = "search-1"
-absent = true
-[app]
-package = "ghcr.io/owner/story"
-"""
+PACKAGE = '[app]\npackage = "ghcr.io/owner/story"\n'
 #: Answers as the engine does; ends by itself.
 ENGINE = """
 import http.server, json, os, socketserver, sys, threading
@@ -59,25 +44,10 @@ server.serve_forever()
 """
 
 
-def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        args, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-        env=os.environ | env,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[str]:
-    name = f"t-d{secrets.token_hex(3)}"
-    overlay = tmp_path / "site.toml"
-    overlay.write_text(ONE_HOST)
-    try:
-        up = run(*REHEARSE, "up", "--name", name, "--site", str(overlay))
-        assert up.returncode == 0, up.stderr
+    with one_host(tmp_path, PACKAGE) as name:
         yield name
-    finally:
-        down = run(*REHEARSE, "down", "--name", name)
-        assert down.returncode == 0, down.stderr
 
 
 @pytest.fixture
@@ -87,8 +57,7 @@ def registry() -> Iterator[Shelf]:
 
 
 def listed(env: str, registry: Shelf) -> dict:
-    command = [sys.executable, "-m", "inventories.provision", "images", "--json", "--env", env]
-    done = run(*command, FOUNTAINAI_REGISTRY=registry.url)
+    done = provision(env, "images", "--json", FOUNTAINAI_REGISTRY=registry.url)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -117,9 +86,8 @@ def test_a_host_is_asked_what_it_runs_and_nothing_there_changes(env: str, regist
     assert by_digest() == {newer: [], running: ["app-1"]}
 
     # The lab's own overlay gets the line; the command to run next names the lab.
-    command = [sys.executable, "-m", "inventories.provision", "images", "use", newer[:19]]
     before = (ROOT / "inventories" / "site.toml").read_bytes()
-    done = run(*command, "--env", env, FOUNTAINAI_REGISTRY=registry.url)
+    done = provision(env, "images", "use", newer[:19], FOUNTAINAI_REGISTRY=registry.url)
     assert done.returncode == 0, done.stderr
     assert f"DEPLOY_ENV={env} pyinfra" in done.stdout
     assert (ROOT / "inventories" / "site.toml").read_bytes() == before
@@ -127,7 +95,7 @@ def test_a_host_is_asked_what_it_runs_and_nothing_there_changes(env: str, regist
     assert found["site"] == newer
 
     # A host that is gone is named, and its image is still listed.
-    stop = run(sys.executable, "-m", "inventories.provision", "stop", "app-1", "--env", env)
+    stop = provision(env, "stop", "app-1")
     assert stop.returncode == 0, stop.stderr
     found = listed(env, registry)
     assert found["hosts"]["app-1"]["reached"] is False

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,31 +12,9 @@ import pytest
 
 from inventories.loader import env_paths, load_hosts
 from inventories.worlds import world
+from tests.provision.one_host import one_host, provision, run
 
 pytestmark = pytest.mark.lab
-
-ROOT = Path(__file__).parents[2]
-REHEARSE = [sys.executable, "-c", "from inventories.lab.cli import main; main()"]
-ONE_HOST = """
-[site]
-blueprint = "debian_13"
-[[hosts]]
-name = "gateway-1"
-absent = true
-[[hosts]]
-name = "search-1"
-absent = true
-"""
-
-
-def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        args, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-    )
-
-
-def provision(env: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-m", "inventories.provision", *args, "--env", env)
 
 
 def ssh(env: str, command: str) -> subprocess.CompletedProcess[str]:
@@ -48,17 +24,9 @@ def ssh(env: str, command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[str]:
-    """A lab of one host, bought by `provision` as `rehearse up` does it."""
-    name = f"t-{secrets.token_hex(4)}"
-    overlay = tmp_path / "site.toml"
-    overlay.write_text(ONE_HOST)
-    try:
-        up = run(*REHEARSE, "up", "--name", name, "--site", str(overlay))
-        assert up.returncode == 0, up.stderr
+    """Bought by `provision` as `rehearse up` does it."""
+    with one_host(tmp_path) as name:
         yield name
-    finally:
-        down = run(*REHEARSE, "down", "--name", name)
-        assert down.returncode == 0, down.stderr
 
 
 def test_bought_host_is_reached_by_what_was_written_and_by_nothing_else(env: str) -> None:
