@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from inventories.images.running import running
 from inventories.lab import registry
+from inventories.loader import env_paths
 from inventories.worlds import world
 from tests import image_variants
 from tests.integration import site_accidents as accidents
@@ -81,6 +83,13 @@ def test_the_app_host_fits_its_memory_under_five_minutes_of_load(site: WholeSite
     checks.fits(site, 300)
 
 
+def _told(site: WholeSite) -> set[str]:
+    """The digests that `provision images` is told to run on the first app host."""
+    (told,) = running([host_of(site, "app")], env_paths(world(site.env)).ssh_config)
+    assert told.problem == ""
+    return set(told.digests)
+
+
 def test_a_new_image_and_the_way_back_fail_no_request(site: WholeSite, usual: str) -> None:
     other = image_variants.push(site.driver.lab, "other")
     write_settings(site, {"app": {"image": other}})
@@ -88,11 +97,13 @@ def test_a_new_image_and_the_way_back_fail_no_request(site: WholeSite, usual: st
         site.converge()
     assert load.failed == []
     assert image(site) == other
+    assert _told(site) == {other.rpartition("@")[2]}
     with failures.no_registry(site), under_load(site, 20) as back:
         gone_back = site.pyinfra("deploys/app.py", "-y", "--data", "rollback=yes")
     assert gone_back.returncode == 0, gone_back.stdout + gone_back.stderr
     assert back.failed == []
     assert image(site) == usual
+    assert _told(site) == {usual.rpartition("@")[2]}
     kept(site, load)
     kept(site, back)
 
