@@ -69,7 +69,8 @@ def unit_change(unit: Unit, seen: Observation, paths: Sequence[str]) -> Change |
         if unit.check else None, "links": [],
     }  # fmt: skip
     step = "firewall" if unit.firewall else "units"
-    if unit.rolling and what == "restart":
+    if unit.rolling and what == "restart" and not (seen.units.get(unit.name) or {}).get("down"):
+        # One that serves nobody has nothing to lose, and those before it wait for it in their turn.
         step = "rolling"
     line = f"> {' and '.join(words)} {unit.name}" + (f": {why}" if why else "")
     drift = why if "CHANGED" in why else ""

@@ -128,7 +128,8 @@ class Sysctl:
 class Check:
     """A health check on the host: `argv` is run until it exits 0 or `timeout_s` is over.
 
-    Silent when healthy; its last output and the unit's last log lines explain a failure."""
+    Silent when healthy; its last output and the unit's last log lines explain a failure. Exit code
+    3 says that the unit serves nobody, as nobody listens."""
 
     argv: tuple[str, ...]
     timeout_s: int = 60
@@ -147,7 +148,7 @@ class Unit:
     reload_on: tuple[str, ...] = ()
     check: Check | None = None
     before: tuple[str, ...] = ()
-    rolling: bool = False  # a restart runs on one host of the group at a time
+    rolling: bool = False  # restarts on one host of the group at a time, unless it is down
     firewall: bool = False  # a reload is undone unless a new SSH connection confirms it
 
 

@@ -17,6 +17,7 @@ STATE = "/var/lib/fountainai"  # root only: applied.json, pending.json, log.json
 RUN = "/run/fountainai"
 DPKG_RESTS = ("installed", "config-files", "not-installed")  # else: half way
 SHOW_LIMIT = 262144  # bytes; larger contents are named, not shown
+DOWN = 3  # exit code of a check that found nobody listening
 STAGING = "/var/tmp/fountainai-%s.zip"  # noqa: S108  any user may write there: sha256 decides
 
 
@@ -168,6 +169,7 @@ def units(wanted):
         if active and unit.get("check"):
             code, text, err = sh(unit["check"], timeout=10)
             out[name]["healthy"] = code == 0
+            out[name]["down"] = code == DOWN
             out[name]["said"] = (text + err).strip()[-300:]
     return out
 

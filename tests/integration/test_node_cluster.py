@@ -93,16 +93,18 @@ def served(seen: Watch) -> None:
 
 
 def test_a_change_is_rolled_out_and_stops_at_a_node_that_does_not_come_back(loaded: Node) -> None:
-    """The second of three fails: the third is not touched, a rerun after mending finishes."""
+    """The second of three fails: the third is not touched, a rerun after mending finishes. It dies
+    again and again without ever listening, and systemd calls it active nearly all the time."""
     first = runs(loaded)
     drop_in = "/etc/systemd/system/opensearch.service.d"
-    broken = "[Service]\\nEnvironment=OPENSEARCH_JAVA_OPTS=-XX:+NoSuchFlag\\n"
+    start = 'ExecStart=\\nExecStart=/bin/sh -c "echo it breaks here; sleep 8; exit 1"'
+    broken = f"[Service]\\nRestartSec=100ms\\n{start}\\n"
     loaded.ssh(f"mkdir -p {drop_in} && printf '{broken}' > {drop_in}/broken.conf", "search-2")
     loaded.settings(log_mb=160)
     with watched(loaded, known) as seen:
         text = loaded.refused()
     assert "opensearch.service is not healthy" in text
-    assert "NoSuchFlag" in text
+    assert "it breaks here" in text
     served(seen)
     second = runs(loaded)
     assert second["search-1"] != first["search-1"]

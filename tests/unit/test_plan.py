@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deploys.model import (
     Artefact,
+    Check,
     Directory,
     File,
     Link,
@@ -211,6 +212,18 @@ def test_a_link_that_belongs_to_a_unit_is_switched_in_the_step_that_restarts_it(
     (unit,) = [c for c in plan.changes if c.target == "x.service"]
     assert unit.payload["links"][0]["target"] == "/opt/x/3"
     assert unit.payload["action"] == "restart"
+
+
+@pytest.mark.parametrize(("down", "step"), [(True, "units"), (False, "rolling")])
+def test_a_member_that_is_down_restarts_before_the_others_take_turns(down: bool, step: str) -> None:
+    """Whoever has its turn before it would wait for it: systemd calls a process that dies again
+    and again active while it starts."""
+    unit = Unit("x.service", rolling=True, check=Check(("true",)))
+    role = Role("x", units=(unit,))
+    host = applied([role], plan_of([role], fresh()), fresh())
+    now = {**host.units["x.service"], "need_reload": True, "healthy": False, "down": down}
+    (change,) = plan_of([role], replace(host, units={"x.service": now})).changes
+    assert (change.step, change.payload["action"]) == (step, "restart")
 
 
 def test_new_firewall_rules_are_written_in_the_step_that_can_take_them_back() -> None:
