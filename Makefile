@@ -37,11 +37,11 @@ check: setup ## ruff, mypy and the project's own lints
 
 test: check ## every test tier, rehearsal hosts included; cleans up after itself
 	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test" >&2; exit 1; }
-	$(PY) -m pytest -q -m "not long and not hosts" $(PARALLEL)
+	$(PY) -m pytest -q -m "not long and not hosts" --ignore=tests/lints $(PARALLEL)
 
 test-long: check ## the exhaustive sweeps on top
 	@[ "$$(id -u)" = 0 ] || { echo "tests boot rehearsal hosts, which needs root: sudo make test-long" >&2; exit 1; }
-	$(PY) -m pytest -q -m "not hosts" $(PARALLEL)
+	$(PY) -m pytest -q -m "not hosts" --ignore=tests/lints $(PARALLEL)
 
 # In the environment and as it is: neither make nor a shell reads what the name says.
 test-image: export FOUNTAINAI_IMAGE = $(value IMAGE)

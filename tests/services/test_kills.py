@@ -101,7 +101,7 @@ def run(node: LocalNode, count: int, writes: int, kills: int) -> None:
 
 
 def test_nothing_is_lost_or_doubled_by_a_few_kills(own_node: LocalNode) -> None:
-    run(own_node, 2, 600, 2)
+    run(own_node, 2, 400, 1)
 
 
 @pytest.mark.long

@@ -159,7 +159,7 @@ def test_a_deed_cut_off_somewhere_is_whole_or_nothing(
 ) -> None:
     seed = os.environ.get(SEED_VARIABLE) or secrets.token_hex(4)
     chance = random.Random(f"{seed}/{deed.name}")
-    points = sorted(chance.sample(range(6), 2))
+    points = [chance.randrange(6)]
     try:
         asyncio.run(sweep(node_url, prefix, deed, points, chance.random() < 0.5))
     except BaseException as error:
