@@ -105,6 +105,7 @@ def sweep(app: App, step: int) -> int:
     return kills
 
 
+@pytest.mark.long
 def test_a_killed_replacement_is_finished_by_the_next_run(app: App) -> None:
     kills = sweep(app, 9)
     print(f"killed {kills} times")

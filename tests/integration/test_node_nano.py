@@ -40,6 +40,7 @@ def test_without_leave_it_is_refused_before_any_change(nano: Node, size: str) ->
     assert nano.ssh("ls /var/lib/fountainai /opt/opensearch 2>/dev/null", check=False) == ""
 
 
+@pytest.mark.long
 def test_with_leave_it_holds_plays_and_16_searchers(running: Node) -> None:
     running.converged()
     assert known(running.client())

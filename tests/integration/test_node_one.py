@@ -190,6 +190,7 @@ def test_an_upgrade_whose_node_does_not_start_can_be_taken_back(loaded: Node) ->
     assert (version(loaded), count(loaded)) == (OLD, amount)
 
 
+@pytest.mark.long
 def test_an_upgrade_whose_node_does_not_come_up_is_told_and_goes_on(loaded: Node) -> None:
     """It dies after it has opened its data: the way back is closed, is said to be, and the way
     forward keeps the data."""

@@ -182,12 +182,8 @@ def test_no_secret_shows_anywhere(site: WholeSite) -> None:
     checks.no_secret_shows(site)
 
 
-def test_a_host_that_is_down_before_the_run_is_named(site: WholeSite) -> None:
-    accidents.down(site, host_of(site, "app"))
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("role", ["kong", "opensearch"])
+@pytest.mark.parametrize("role", ["app", "kong", "opensearch"])
 def test_any_host_that_is_down_before_the_run_is_named(site: WholeSite, role: str) -> None:
     accidents.down(site, host_of(site, role))
 
